@@ -378,11 +378,11 @@ TEST(damage_anywhere_is_survived)
 		for (int j = 0; j < 4; j++) {
 			seed = seed * 1664525 + 1013904223;
 			uint32_t at = second ? INFO2 + (seed >> 8) % (end2 - INFO2)
-					     : INFO1 + (seed >> 8) % 0x6100;
+			                     : INFO1 + (seed >> 8) % 0x6100;
 			machine[at] = (uint8_t)(seed >> 3);
 		}
 		bool good = read_info(second ? BOOT_MAGIC_MULTIBOOT2 : BOOT_MAGIC_MULTIBOOT1,
-				      second ? INFO2 : INFO1);
+		                      second ? INFO2 : INFO1);
 		CHECK(good == (problem[0] == 0));
 	}
 }

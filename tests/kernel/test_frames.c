@@ -10,7 +10,7 @@ static void start_with_free(uint32_t first, uint32_t last)
 {
 	frames_start(table, FRAMES);
 	frames_change_range((uint64_t)first * PAGE_SIZE, (uint64_t)last * PAGE_SIZE, FRAME_absent,
-			    FRAME_free);
+	                    FRAME_free);
 }
 
 TEST(memory_that_was_never_there_is_not_handed_out)

@@ -38,7 +38,7 @@ TEST(an_unknown_option_is_named_with_its_neighbours)
 	CHECK_STR(problem, "there is no boot option \"panic_test\"; did you mean panic-test");
 	CHECK(!parse("extraordinary"));
 	CHECK_STR(problem, "there is no boot option \"extraordinary\"; there are at-end, log, "
-			   "mode, modules, panic-test");
+	                   "mode, modules, panic-test");
 }
 
 TEST(a_malformed_value_is_refused_with_what_was_expected)

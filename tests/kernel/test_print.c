@@ -4,11 +4,11 @@
 
 static char text[80];
 
-#define PRINTS(wanted, ...)                                                                        \
-	do {                                                                                       \
-		size_t length = print_to_buffer(text, sizeof(text), __VA_ARGS__);                  \
-		CHECK_STR(text, wanted);                                                           \
-		CHECK_EQ(length, strlen(wanted));                                                  \
+#define PRINTS(wanted, ...)                                                       \
+	do {                                                                      \
+		size_t length = print_to_buffer(text, sizeof(text), __VA_ARGS__); \
+		CHECK_STR(text, wanted);                                          \
+		CHECK_EQ(length, strlen(wanted));                                 \
 	} while (0)
 
 TEST(plain_text_and_percent)
