@@ -14,6 +14,7 @@
 
 #define LINE_8N1     0x03
 #define LINE_DIVISOR 0x80
+#define IRQ_RECEIVED 0x01
 #define STATUS_READY 0x01
 #define STATUS_THRE  0x20
 #define STATUS_TEMT  0x40
@@ -56,6 +57,12 @@ int console_poll(void)
 	if (!present || !(port_read8(COM1_STATUS) & STATUS_READY))
 		return -1;
 	return port_read8(COM1_DATA);
+}
+
+void console_interrupt_on_input(void)
+{
+	if (present)
+		port_write8(COM1_IRQS, IRQ_RECEIVED);
 }
 
 void console_drain(void)

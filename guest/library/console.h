@@ -16,6 +16,10 @@ void console_put(char c);
 /* The next byte that was typed, or -1. */
 int console_poll(void);
 
+/* From now on COM1 raises its interrupt when bytes have arrived; console_poll until -1 takes it
+ * back. */
+void console_interrupt_on_input(void);
+
 /* Returns when the last byte has left the wire: some machines drop it if they stop earlier. */
 void console_drain(void);
 

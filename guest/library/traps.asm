@@ -1,6 +1,7 @@
 ; One stub for each vector. Together they give every trap the same frame (struct trap_frame).
 
 	section .text
+	global trap_return
 	extern trap_dispatch
 
 ; The vectors for which the processor itself pushes an error code.
@@ -36,6 +37,7 @@ trap_common:
 	push esp			; the frame
 	call trap_dispatch
 	add esp, 4
+trap_return:				; ESP points to a frame
 	pop gs
 	pop fs
 	pop es

@@ -58,5 +58,9 @@ void trap_set_dpl(uint8_t vector, unsigned dpl);
 /* The entry point of a vector's stub, for gates that are built by hand. */
 uint32_t trap_stub(uint8_t vector);
 
+/* Continues what a frame describes; ESP must point to the frame. A label to jump to, not to call.
+ */
+extern const char trap_return[];
+
 /* "#GP" and the like; "int" for a vector without a name. */
 const char *trap_name(uint8_t vector);
