@@ -37,15 +37,20 @@ int memcmp(const void *a, const void *b, size_t size)
 	return 0;
 }
 
-size_t strlen(const char *text)
+size_t strnlen(const char *text, size_t size)
 {
 	size_t length = 0;
 	/* As in memmove: the barrier keeps this loop from becoming a call to itself. */
-	while (text[length]) {
+	while (length < size && text[length]) {
 		__asm__ volatile("");
 		length++;
 	}
 	return length;
+}
+
+size_t strlen(const char *text)
+{
+	return strnlen(text, SIZE_MAX);
 }
 
 int strcmp(const char *a, const char *b)
