@@ -8,7 +8,7 @@ HYPERVISOR_OBJECTS := $(patsubst %,$(HYPERVISOR_DIR)/%.o,$(basename $(HYPERVISOR
 HYPERVISOR_ELF     := $(BUILD)/ringfence.elf
 
 # Only integer registers: the FPU and the vector registers belong to the guests.
-HYPERVISOR_FLAGS := -std=gnu17 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -nostdlib \
+HYPERVISOR_CFLAGS := -std=gnu17 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -nostdlib \
                     -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
                     -fno-omit-frame-pointer -fno-shrink-wrap -fno-optimize-sibling-calls -fcf-protection=none \
                     -fno-tree-loop-distribute-patterns -mpreferred-stack-boundary=2 \
@@ -19,7 +19,7 @@ HYPERVISOR_LINK  := ld -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstac
 # A changed flag rebuilds everything, hence this file among the prerequisites.
 $(HYPERVISOR_DIR)/%.o: %.c mk/hypervisor.mk
 	@mkdir -p $(@D)
-	$(CC) $(HYPERVISOR_FLAGS) -c $< -o $@
+	$(CC) $(HYPERVISOR_CFLAGS) -c $< -o $@
 
 $(HYPERVISOR_DIR)/%.o: %.asm mk/hypervisor.mk
 	@mkdir -p $(@D)
