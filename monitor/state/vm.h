@@ -1,0 +1,48 @@
+/* What a virtual machine IS: its memory, its processor, its devices, and how it ended.
+ *
+ * No behaviour. */
+#ifndef MONITOR_STATE_VM_H
+#define MONITOR_STATE_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "monitor/state/vcpu.h"
+
+struct bus;
+
+enum exit_reason {
+#define EXIT(name, text) EXIT_##name,
+#include "monitor/state/exits.def"
+#undef EXIT
+	EXIT_REASONS
+};
+
+#define VM_REASON_MAX 200
+
+struct vm {
+	const char *name;
+	struct vcpu vcpu;
+
+	/* memory/guest_memory.c: RAM from guest-physical 0, contiguous in ours. */
+	uint8_t *ram;
+	uint64_t ram_size;
+	uint64_t accesses_outside_ram;
+
+	/* devices/: where in and out go. Time is virtual nanoseconds. */
+	struct bus *bus;
+	uint64_t (*read_time)(const struct vm *vm);
+	uint64_t (*read_tsc)(const struct vm *vm);
+	/* The vector of the interrupt that the processor now takes; asked only when one is there.
+	 */
+	bool (*interrupt_waits)(const struct vm *vm);
+	uint8_t (*acknowledge_interrupt)(struct vm *vm);
+
+	/* state/stop.c: the first reason wins. */
+	bool ended;
+	enum exit_reason exit;
+	uint32_t exit_status;
+	char exit_text[VM_REASON_MAX];
+};
+
+#endif
