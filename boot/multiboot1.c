@@ -18,14 +18,14 @@ struct information {
 	uint32_t drives_length, drives;
 	uint32_t config_table;
 	uint32_t loader_name;
-};
+} __attribute__((packed)); /* nobody promises that it is aligned */
 _Static_assert(offsetof(struct information, module_count) == 20, "Multiboot 1, section 3.3");
 _Static_assert(offsetof(struct information, map_length) == 44, "Multiboot 1, section 3.3");
 _Static_assert(offsetof(struct information, loader_name) == 64, "Multiboot 1, section 3.3");
 
 struct module {
 	uint32_t start, end, line, reserved;
-};
+} __attribute__((packed));
 _Static_assert(sizeof(struct module) == 16, "Multiboot 1, section 3.3");
 
 /* `size` counts what follows it. */

@@ -34,9 +34,27 @@ static bool read32(uint32_t at, uint32_t *value)
 	return true;
 }
 
-void backtrace_walk(uint32_t eip, uint32_t ebp, void (*line)(const char *text))
+#define PUSH_EBP 0x55
+
+/* Until a function has pushed ebp, the chain starts at its caller's frame and leaves the caller
+ * out. gcc gives a leaf that needs no stack no frame at all, whatever its options say. */
+static bool has_no_frame(uint32_t eip)
 {
+	uint32_t offset;
+	uint8_t first;
+
+	return symbols_find(eip, &offset) &&
+	       (!offset ||
+	        (recoverable_read8((const void *)(eip - offset), &first) && first != PUSH_EBP));
+}
+
+void backtrace_walk(uint32_t eip, uint32_t ebp, uint32_t esp, void (*line)(const char *text))
+{
+	uint32_t caller_of_leaf;
+
 	say(eip, eip, line);
+	if (has_no_frame(eip) && read32(esp, &caller_of_leaf))
+		say(caller_of_leaf, caller_of_leaf - 1, line);
 	for (int depth = 0; depth < DEPTH_MAX && ebp; depth++) {
 		uint32_t caller, return_address;
 		if (!read32(ebp, &caller) || !read32(ebp + 4, &return_address) || !return_address)

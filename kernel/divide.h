@@ -1,6 +1,7 @@
 /* 64-bit division, which libgcc would bring and plain gcc -m32 without multilib does not have.
  *
- * gcc calls the five with two underscores by itself; pure, tested against the build machine's own division. */
+ * gcc calls the five with two underscores by itself; pure, tested against the build machine's own
+ * division. */
 #ifndef KERNEL_DIVIDE_H
 #define KERNEL_DIVIDE_H
 

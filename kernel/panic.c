@@ -114,7 +114,7 @@ static _Noreturn void report(const struct trap_frame *frame)
 	line(reason);
 	report_registers(frame);
 	begin("backtrace");
-	backtrace_walk(frame->eip, frame->ebp, line);
+	backtrace_walk(frame->eip, frame->ebp, traps_stack_pointer(frame), line);
 	report_code(frame->eip);
 	report_trace();
 	report_counters();

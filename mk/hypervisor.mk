@@ -8,19 +8,20 @@ HYPERVISOR_OBJECTS := $(patsubst %,$(HYPERVISOR_DIR)/%.o,$(basename $(HYPERVISOR
 HYPERVISOR_ELF     := $(BUILD)/ringfence.elf
 
 # Only integer registers: the FPU and the vector registers belong to the guests.
-HYPERVISOR_FLAGS := -std=gnu17 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -nostdlib \
+HYPERVISOR_CFLAGS := -std=gnu17 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -nostdlib \
                     -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
-                    -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-optimize-sibling-calls -fcf-protection=none \
+                    -fno-omit-frame-pointer -fno-shrink-wrap -fno-optimize-sibling-calls -fcf-protection=none \
                     -fno-tree-loop-distribute-patterns -mpreferred-stack-boundary=2 \
                     -fno-common -O2 -g -I. $(WARNINGS) -DRINGFENCE_VERSION='"$(VERSION)"' -MMD -MP
 HYPERVISOR_LINK  := ld -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack \
                     --no-warn-rwx-segments --build-id=none -T linker.ld
 
-$(HYPERVISOR_DIR)/%.o: %.c
+# A changed flag rebuilds everything, hence this file among the prerequisites.
+$(HYPERVISOR_DIR)/%.o: %.c mk/hypervisor.mk
 	@mkdir -p $(@D)
-	$(CC) $(HYPERVISOR_FLAGS) -c $< -o $@
+	$(CC) $(HYPERVISOR_CFLAGS) -c $< -o $@
 
-$(HYPERVISOR_DIR)/%.o: %.asm
+$(HYPERVISOR_DIR)/%.o: %.asm mk/hypervisor.mk
 	@mkdir -p $(@D)
 	$(NASM) -Werror -f elf32 -g -F dwarf -MD $(@:.o=.d) -MP $< -o $@
 
