@@ -6,7 +6,7 @@ CHECK_GATES      := layers headers format shape unused analysis scripts tables
 CHECK_FROM_BUILD := layers unused
 CHECK_RUN         = /usr/bin/python3 -B tools/check/$(1).py --build $(BUILD)
 
-check-headers check-analysis: export CHECK_HYPERVISOR_FLAGS = $(HYPERVISOR_FLAGS)
+check-headers check-analysis: export CHECK_HYPERVISOR_FLAGS = $(HYPERVISOR_CFLAGS)
 check-headers check-analysis: export CHECK_GUEST_FLAGS      = $(GUEST_CFLAGS)
 check-headers check-analysis: export CHECK_UNIT_FLAGS       = $(UNIT_FLAGS)
 
