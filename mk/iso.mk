@@ -1,0 +1,12 @@
+# build/ringfence.iso: the hypervisor and the project's own guests behind GRUB's menu.
+
+ISO        := $(BUILD)/ringfence.iso
+ISO_KERNEL := $(BUILD)/ringfence.elf
+
+all: $(ISO)
+
+# The guests are named by mk/guest.mk, which may be read after this file.
+.SECONDEXPANSION:
+$(ISO): $(ISO_KERNEL) iso/grub.cfg tools/make-iso tools/launcher/iso.py $$(GUEST_ELFS)
+	tools/make-iso --config iso/grub.cfg --output $@ /boot/ringfence.elf=$(ISO_KERNEL) \
+		$(foreach guest,$(GUEST_ELFS),/guest/$(notdir $(guest))=$(guest))

@@ -1,0 +1,83 @@
+"""The commands of ./ringfence."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from .bochs import Bochs
+from .doctor import run_doctor
+from .errors import STATUS_BAD_INPUT, STATUS_SIGNAL, UserError
+from .options import one_line, parse
+from .plan import plan_guest, plan_hypervisor, plan_menu, plan_native
+from .qemu import Qemu
+from .session import run_session
+
+MACHINES = {"qemu": Qemu, "bochs": Bochs}
+
+
+def main(arguments):
+    _open_standard_descriptors()
+    try:
+        return _command(arguments)
+    except UserError as error:
+        return _say(one_line(error), STATUS_BAD_INPUT)
+    except (OSError, subprocess.SubprocessError) as error:
+        return _say(f"this computer did not let us: {one_line(error)}", STATUS_BAD_INPUT)
+    except KeyboardInterrupt:
+        return STATUS_SIGNAL + signal.SIGINT
+    finally:
+        _flush_quietly()
+
+
+def _command(arguments):
+    options = parse(arguments)
+    if options.command == "doctor":
+        return run_doctor()
+    ending = run_session(MACHINES[options.on], _plan(options), options)
+    return _say(ending.sentence, ending.status)
+
+
+def _plan(options):
+    if options.command == "boot":
+        return plan_menu() if options.menu else plan_hypervisor(options.boot, options.module)
+    if options.native:
+        return plan_native(options.kernel, options.initrd, options.append, options.memory)
+    boot_options = f"engine={options.engine} {options.boot}".strip()
+    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, boot_options)
+    refuse_deprivileged(options)
+    return plan
+
+
+def refuse_deprivileged(options):
+    """Goes away with its one call when the hypervisor has its first engine."""
+    raise UserError(f"cannot run a guest deprivileged yet; add --native to run {options.kernel} without the hypervisor")
+
+
+def _say(sentence, status):
+    if sentence:
+        try:
+            sys.stderr.write(f"ringfence: {sentence}\n")
+            sys.stderr.flush()
+        except OSError:
+            pass  # nobody is there to read it; the status still tells
+    return status
+
+
+def _flush_quietly():
+    """`./ringfence --help | head -1` is no error."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_standard_descriptors():
+    """Started with stdin, stdout or stderr closed, the next file opened would take its number."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)

@@ -1,0 +1,107 @@
+"""What the machine shall boot: a kernel, its command line, its modules; or a finished ISO.
+
+The files appear to the guest under short names of their own ("hello.elf"), the same for each
+loader, so that no path of this computer reaches the guest's memory and runs stay comparable."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import UserError
+from .kernels import open_input, recognise
+
+ROOT = Path(__file__).resolve().parents[2]
+HYPERVISOR = ROOT / "build" / "ringfence.elf"
+MENU_ISO = ROOT / "build" / "ringfence.iso"
+LONGEST_NAME = 64
+
+
+@dataclass(frozen=True)
+class Module:
+    path: Path
+    name: str
+    arguments: str = ""
+
+
+@dataclass
+class Plan:
+    """Either `iso` is set, or `kernel` and what belongs to it."""
+
+    kernel: Path = None
+    kind: str = None  # "multiboot", "multiboot2", "linux"; "hypervisor" carries both headers
+    name: str = None
+    arguments: str = ""
+    modules: list = field(default_factory=list)
+    iso: Path = None
+    watch_log: bool = False  # COM2 is the hypervisor's log, and its last line says how it ended
+    must_log: bool = False  # an end without that line is the hypervisor's failure
+
+    def files(self):
+        """The short name of each file, and where it lies on this computer."""
+        named = {self.name: self.kernel} if self.kernel else {}
+        return named | {module.name: module.path for module in self.modules}
+
+
+def guest_name(path, taken=()):
+    """A name that every loader passes on unchanged: no space, comma or quote."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", Path(path).name)[-LONGEST_NAME:]
+    name, number = plain, 2
+    while name in taken:
+        name, number = f"{number}-{plain}", number + 1
+    return name
+
+
+def plan_native(kernel_path, initrd, append, memory):
+    """The kernel straight on the machine, as `qemu -kernel` does it."""
+    kernel = recognise(kernel_path)
+    plan = Plan(kernel=kernel.path, kind=kernel.kind, name=guest_name(kernel.path), arguments=append)
+    if initrd is not None:
+        _add_module(plan, initrd, "--initrd", "")
+    _check_memory(kernel, initrd, memory)
+    return plan
+
+
+def plan_guest(kernel_path, initrd, append, memory, options):
+    """The hypervisor, with the kernel as its first module and the initial ramdisk as its second."""
+    kernel = recognise(kernel_path)
+    plan = plan_hypervisor(options)
+    name = guest_name(kernel.path, plan.files())
+    plan.modules.append(Module(kernel.path, name, append))
+    if initrd is not None:
+        _add_module(plan, initrd, "--initrd", "")
+    _check_memory(kernel, initrd, memory)
+    return plan
+
+
+def plan_hypervisor(options, modules=()):
+    """The hypervisor itself. It is told to switch the machine off when it has ended."""
+    if not HYPERVISOR.is_file():
+        raise UserError("build/ringfence.elf is not there; `make` builds it")
+    if not re.search(r"\bat-end=", options):
+        options = f"at-end=off {options}".strip()
+    plan = Plan(kernel=HYPERVISOR, kind="hypervisor", name=HYPERVISOR.name, arguments=options)
+    plan.watch_log = plan.must_log = True
+    for text in modules:
+        path, _, arguments = text.partition("=")
+        _add_module(plan, path, "--module", arguments)
+    return plan
+
+
+def plan_menu():
+    """build/ringfence.iso as it is. Its menu may also start a native guest, which has no log."""
+    if not MENU_ISO.is_file():
+        raise UserError("build/ringfence.iso is not there; `make` builds it")
+    return Plan(iso=MENU_ISO, watch_log=True)
+
+
+def _add_module(plan, path, what, arguments):
+    open_input(path, what).close()
+    plan.modules.append(Module(Path(path), guest_name(path, plan.files()), arguments))
+
+
+def _check_memory(kernel, initrd, memory):
+    wanted = kernel.memory_end + (Path(initrd).stat().st_size if initrd is not None else 0)
+    if wanted > memory << 20:
+        files = f"{kernel.path} with {initrd}" if initrd is not None else kernel.path
+        needed = (wanted + (1 << 20) - 1) >> 20
+        raise UserError(f"{files} is too large for --memory {memory}M: at least {needed}M are needed")
