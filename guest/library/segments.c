@@ -72,7 +72,8 @@ static void segments_fill_task(void)
 		segment_task.tss.stack[ring].esp = segment_stack_top(ring);
 	}
 	segment_task.tss.io_map = __builtin_offsetof(struct segment_task, io_bitmap);
-	memset(segment_task.io_bitmap, 0xFF, sizeof(segment_task.io_bitmap) + 1);
+	memset(segment_task.io_bitmap, 0xFF, sizeof(segment_task.io_bitmap));
+	segment_task.io_bitmap_end = 0xFF;
 }
 
 void segments_init(void)

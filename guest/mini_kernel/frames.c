@@ -42,24 +42,24 @@ static uint32_t frames_map_memory(uint32_t next, uint32_t end)
 	return next;
 }
 
-static const struct boot_range *frames_range(const struct boot_info *boot, uint32_t address)
+/* The end of the usable range with that address; 0 if there is none. */
+static uint64_t frames_range_end(const struct boot_info *boot, uint32_t address)
 {
 	for (unsigned i = 0; i < boot->range_count; i++) {
 		const struct boot_range *range = &boot->ranges[i];
 		if (range->type == BOOT_RANGE_USABLE && range->base <= address &&
 		    address < range->base + range->size)
-			return range;
+			return range->base + range->size;
 	}
-	return NULL;
+	return 0;
 }
 
 void frames_init(const struct boot_info *boot)
 {
 	uint32_t first = frames_first(boot);
-	const struct boot_range *range = frames_range(boot, first);
-	if (!range)
+	uint64_t range_end = frames_range_end(boot, first);
+	if (!range_end)
 		panic("the loader's memory map has no usable memory behind the kernel");
-	uint64_t range_end = range->base + range->size;
 	uint32_t end = range_end > KERNEL_MEMORY ? KERNEL_MEMORY : (uint32_t)range_end;
 	end &= PAGE_ADDRESS;
 	first = frames_map_memory(first, end);

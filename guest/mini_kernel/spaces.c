@@ -9,7 +9,7 @@
 #include "guest/mini_kernel/layout.h"
 
 extern uint32_t kernel_directory[1024];
-extern char program_load[], program_text_start[], program_data_start[], program_end[];
+extern char program_load[], program_data_start[], program_end[];
 
 static uint32_t *space_directory(const struct space *space)
 {
@@ -44,7 +44,7 @@ static bool space_add_region(struct space *space, uint32_t start, uint32_t end, 
 static bool space_is_image(uint32_t frame)
 {
 	uint32_t start = (uint32_t)(uintptr_t)program_load;
-	return frame >= start && frame < start + (uint32_t)(program_end - program_text_start);
+	return frame >= start && frame < start + (uint32_t)(uintptr_t)program_end - PROGRAM_BASE;
 }
 
 static void space_hold(uint32_t frame)
@@ -188,12 +188,11 @@ bool space_allows(const struct space *space, uint32_t start, uint32_t size, bool
 }
 
 /* A page of the programs is shared with the image, and copied only when it is written. */
-static bool space_fill_from_image(uint32_t *entry, uint32_t address, bool writable)
+static void space_fill_from_image(uint32_t *entry, uint32_t address, bool writable)
 {
 	uint32_t frame =
 	        (uint32_t)(uintptr_t)program_load + (address & PAGE_ADDRESS) - PROGRAM_BASE;
 	*entry = frame | PAGE_PRESENT | PAGE_USER | (writable ? PAGE_COPY : 0);
-	return true;
 }
 
 static bool space_fill_with_zeros(uint32_t *entry)
@@ -233,12 +232,12 @@ bool space_fault(struct space *space, uint32_t address, bool write)
 	if (!entry)
 		return false;
 	if (!(*entry & PAGE_PRESENT)) {
-		bool image = address < (uint32_t)(uintptr_t)program_end && address >= PROGRAM_BASE;
-		return image ? space_fill_from_image(entry, address, region->writable)
-		             : space_fill_with_zeros(entry);
+		if (address < PROGRAM_BASE || address >= (uint32_t)(uintptr_t)program_end)
+			return space_fill_with_zeros(entry);
+		space_fill_from_image(entry, address, region->writable);
+		return true;
 	}
-	/* A write to a page that is writable by now: the TLB remembered less, and has let go of it.
-	 */
+	/* If the page is writable by now, the TLB remembered less, and has let go of it. */
 	bool mended = !write || !(*entry & PAGE_COPY) || space_part(entry);
 	cpu_flush_page(address);
 	return mended;

@@ -248,13 +248,9 @@ bool task_exec(struct trap_frame *frame, const char *name, const char *argument)
 	return true;
 }
 
-void tasks_start(const char *name, const char *argument)
+static void task_start_first(struct task *task, const struct program *program, const char *argument)
 {
 	char text[TASK_ARGUMENT] = {0};
-	const struct program *program = task_program(name);
-	struct task *task = task_new(program->name);
-	if (!space_create(&task->space))
-		panic("no memory for the first task");
 	memcpy(text, argument, strnlen(argument, TASK_ARGUMENT - 1));
 	struct trap_frame frame = task_first_frame((uint32_t)(uintptr_t)program->start);
 	task_prepare(task, &frame);
@@ -263,6 +259,16 @@ void tasks_start(const char *name, const char *argument)
 	task_push_argument(text);
 	cpu_write_cr3(layout_physical(kernel_directory));
 	current = NULL;
+}
+
+void tasks_start(const char *name, const char *argument)
+{
+	const struct program *program = task_program(name);
+	struct task *task = program ? task_new(program->name) : NULL;
+	if (task && space_create(&task->space))
+		task_start_first(task, program, argument);
+	else
+		panic("the first task cannot start");
 }
 
 /* Children of a task that ends go to the first task, which waits for anybody. */

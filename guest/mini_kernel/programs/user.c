@@ -124,7 +124,7 @@ void user_on_upcall(void (*function)(void))
 
 uint32_t user_run(const char *program, const char *argument)
 {
-	uint32_t status, child = user_fork();
+	uint32_t status = 0, child = user_fork();
 	if (child == 0) {
 		user_exec(program, argument);
 		say("%s: there is no such program, or no memory for it; try help\n", program);
