@@ -12,7 +12,7 @@
 struct bus;
 
 enum exit_reason {
-#define EXIT(name, text) EXIT_##name,
+#define EXIT(name, word, text) EXIT_##name,
 #include "monitor/state/exits.def"
 #undef EXIT
 	EXIT_REASONS
