@@ -1,5 +1,4 @@
 #include "guest/library/cpu.h"
-#include "guest/library/interrupts.h"
 #include "guest/library/print.h"
 #include "guest/library/start.h"
 #include "guest/library/test.h"
@@ -158,7 +157,6 @@ void guest_main(const struct boot_info *boot)
 	           "a privileged instruction runs in ring 0 and is #GP(0) in rings 1, "
 	           "2 and 3, at its own address");
 	__asm__ volatile("sgdt %0; sidt %1" : "=m"(gdtr), "=m"(idtr));
-	interrupts_init();
 	check_privileged();
 	check_not_privileged();
 	check_rdtsc();

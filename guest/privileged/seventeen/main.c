@@ -1,5 +1,4 @@
 #include "guest/library/cpu.h"
-#include "guest/library/interrupts.h"
 #include "guest/library/print.h"
 #include "guest/library/start.h"
 #include "guest/library/test.h"
@@ -136,7 +135,6 @@ void guest_main(const struct boot_info *boot)
 	test_begin("seventeen",
 	           "the sensitive instructions that do not trap show and change the real "
 	           "state of the processor in every ring");
-	interrupts_init();
 	trap_set_handler(OPEN_VECTOR, on_open_vector);
 	trap_set_dpl(OPEN_VECTOR, 3);
 	for (unsigned ring = 0; ring < 4; ring++) {
