@@ -1,0 +1,45 @@
+/* A virtual machine put together: its memory, its processor, and the chips on its bus.
+ *
+ * What the guest's machine has is decided here and described in docs/virtual-pc.md. The real
+ * machine comes in at three places only: frames for the guest's memory, the clock, and the console
+ * behind its COM1. */
+#ifndef MONITOR_RUN_MACHINE_H
+#define MONITOR_RUN_MACHINE_H
+
+#include "monitor/devices/bus.h"
+#include "monitor/devices/debug_exit.h"
+#include "monitor/devices/i8254.h"
+#include "monitor/devices/i8259.h"
+#include "monitor/devices/ns16550.h"
+#include "monitor/devices/port61.h"
+#include "monitor/devices/port_e9.h"
+#include "monitor/devices/power.h"
+#include "monitor/state/vm.h"
+
+struct machine {
+	struct vm vm;
+	struct bus bus;
+	struct i8259_pair pic;
+	struct i8254 pit;
+	struct port61 port61;
+	struct ns16550 com1;
+	struct port_e9 debug_console;
+	struct debug_exit debug_exit;
+	struct power power;
+	uint64_t started_ns, started_tsc;
+};
+
+/* False, with one sentence, when there is not enough memory for the guest. */
+bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
+                    size_t size);
+
+/* Gives the chips their time and the console's input; tells whether the guest has ended itself. */
+void machine_advance(struct machine *machine);
+
+/* When machine_advance() has something to do next, in virtual nanoseconds. */
+uint64_t machine_next_due(const struct machine *machine);
+
+/* After the end: whatever was kept back goes out, and the memory is given back. */
+void machine_destroy(struct machine *machine);
+
+#endif
