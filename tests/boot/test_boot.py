@@ -143,7 +143,7 @@ def test_panics_report_in_sections_with_names(tmp_path, kind, on):
     assert result.last == "ringfence: info vm0: ended reason=panic status=71"
     report = result.console[result.console.index("ringfence: panic\n"):]
     sections = re.findall(r"^(\w+)$", report, re.MULTILINE)
-    assert sections == ["reason", "registers", "backtrace", "code", "trace", "counters"]
+    assert sections == ["reason", "registers", "backtrace", "code", "guest", "trace", "counters"]
     assert reason in report
     backtrace = report[report.index("backtrace\n"):report.index("code\n")]
     assert re.search(rf"0x[0-9a-f]{{8}} {culprit}[.\w]*\+0x", backtrace)
