@@ -108,6 +108,7 @@ struct vcpu_event {
 	bool has_error;
 	bool is_fault;    /* eip is that of the instruction; RF is set in the pushed image */
 	bool is_software; /* int n, int3, into: checks the gate's DPL, EXT is clear */
+	uint8_t length; /* of the instruction behind which eip stands: where a failure goes back */
 	uint32_t error;
 };
 
@@ -136,7 +137,8 @@ struct vcpu {
 	/* Registers: whoever runs instructions. */
 	uint32_t registers[VCPU_REGISTERS];
 	uint32_t eip;
-	uint32_t eflags; /* complete: arithmetic, IF, IOPL, VM as the guest sees them */
+	uint32_t instruction_eip; /* where the instruction that runs has begun */
+	uint32_t eflags;          /* complete: arithmetic, IF, IOPL, VM as the guest sees them */
 
 	/* cpu/segments.c */
 	struct vcpu_segment_register segments[VCPU_SEGMENTS];
@@ -160,7 +162,10 @@ struct vcpu {
 	uint32_t chain_length; /* faults since an instruction last completed */
 	struct vcpu_chain_link chain[VCPU_CHAIN_MAX];
 	bool interrupt_shadow; /* the instruction after sti, mov ss, pop ss */
+	bool debug_shadow;     /* mov ss, pop ss only: holds debug exceptions off too */
 	bool debug_trap;       /* TF was set when the instruction began: #DB when it ends */
+	uint32_t debug_met;    /* bits of DR6 that the instruction has earned: #DB when it ends */
+	bool keeps_resume;     /* iret and task switches: RF is the next instruction's */
 	bool nmi_pending, nmi_blocked;
 	bool halted;
 
