@@ -122,11 +122,14 @@ struct vcpu_chain_link {
 #define VCPU_CHAIN_MAX 3
 #define VCPU_TLB_SIZE  512
 
+#define VCPU_TLB_LARGE_WORDS 32
+
 /* The interpreter's own translation buffer: what a walk found. A tag of 0 is an empty entry. */
 struct vcpu_tlb_entry {
 	uint32_t tag;    /* the linear page with bit 0 set */
 	uint16_t rights; /* memory/linear.h */
 	bool global;
+	bool large;    /* a piece of a large page: invlpg anywhere in that page drops it */
 	uint64_t page; /* guest-physical */
 	uint8_t *ram;  /* the page in our memory; NULL where the guest has none */
 };
@@ -151,10 +154,11 @@ struct vcpu {
 	uint64_t pdptes[4]; /* with PAE: read at a load of CR3, not at each walk */
 	uint32_t debug[8];  /* DR0 to DR3, DR6, DR7; 4 and 5 are not used */
 
-	/* cpu/msr.c */
+	/* cpu/identity.c */
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset;
+	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
 	/* cpu/events.c */
 	struct vcpu_event event;
@@ -174,6 +178,8 @@ struct vcpu {
 
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
+	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB that may have large pieces
+	                                           */
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;
