@@ -65,9 +65,11 @@ const struct opcode opcode_rows[] = {
 #undef GROUP
 #undef PREFIX
 #undef ESCAPE
+        /* Whoever looks for the end of an opcode's rows finds it here, too. */
+        {.kind = KIND_NO_ROW},
 };
 
-const size_t opcode_rows_count = sizeof(opcode_rows) / sizeof(opcode_rows[0]);
+const size_t opcode_rows_count = sizeof(opcode_rows) / sizeof(opcode_rows[0]) - 1;
 
 /* An opcode that begins twice in opcodes.def is an error here: the compiler says which. A run of
  * opcodes is written as 40 ... 0x47 and becomes a range of the initialiser as it stands. */

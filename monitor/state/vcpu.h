@@ -108,6 +108,7 @@ struct vcpu_event {
 	bool has_error;
 	bool is_fault;    /* eip is that of the instruction; RF is set in the pushed image */
 	bool is_software; /* int n, int3, into: checks the gate's DPL, EXT is clear */
+	uint8_t length; /* of the instruction behind which eip stands: where a failure goes back */
 	uint32_t error;
 };
 
@@ -121,11 +122,14 @@ struct vcpu_chain_link {
 #define VCPU_CHAIN_MAX 3
 #define VCPU_TLB_SIZE  512
 
+#define VCPU_TLB_LARGE_WORDS 32
+
 /* The interpreter's own translation buffer: what a walk found. A tag of 0 is an empty entry. */
 struct vcpu_tlb_entry {
 	uint32_t tag;    /* the linear page with bit 0 set */
 	uint16_t rights; /* memory/linear.h */
 	bool global;
+	bool large;    /* a piece of a large page: invlpg anywhere in that page drops it */
 	uint64_t page; /* guest-physical */
 	uint8_t *ram;  /* the page in our memory; NULL where the guest has none */
 };
@@ -136,7 +140,8 @@ struct vcpu {
 	/* Registers: whoever runs instructions. */
 	uint32_t registers[VCPU_REGISTERS];
 	uint32_t eip;
-	uint32_t eflags; /* complete: arithmetic, IF, IOPL, VM as the guest sees them */
+	uint32_t instruction_eip; /* where the instruction that runs has begun */
+	uint32_t eflags;          /* complete: arithmetic, IF, IOPL, VM as the guest sees them */
 
 	/* cpu/segments.c */
 	struct vcpu_segment_register segments[VCPU_SEGMENTS];
@@ -149,10 +154,11 @@ struct vcpu {
 	uint64_t pdptes[4]; /* with PAE: read at a load of CR3, not at each walk */
 	uint32_t debug[8];  /* DR0 to DR3, DR6, DR7; 4 and 5 are not used */
 
-	/* cpu/msr.c */
+	/* cpu/identity.c */
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset;
+	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
 	/* cpu/events.c */
 	struct vcpu_event event;
@@ -160,7 +166,10 @@ struct vcpu {
 	uint32_t chain_length; /* faults since an instruction last completed */
 	struct vcpu_chain_link chain[VCPU_CHAIN_MAX];
 	bool interrupt_shadow; /* the instruction after sti, mov ss, pop ss */
+	bool debug_shadow;     /* mov ss, pop ss only: holds debug exceptions off too */
 	bool debug_trap;       /* TF was set when the instruction began: #DB when it ends */
+	uint32_t debug_met;    /* bits of DR6 that the instruction has earned: #DB when it ends */
+	bool keeps_resume;     /* iret and task switches: RF is the next instruction's */
 	bool nmi_pending, nmi_blocked;
 	bool halted;
 
@@ -169,6 +178,8 @@ struct vcpu {
 
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
+	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB that may have large pieces
+	                                           */
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;
