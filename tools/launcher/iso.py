@@ -1,13 +1,14 @@
 """Bootable ISO images with GRUB. `tools/make-iso` is the command; the machines use it for what
 they cannot load themselves."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from .errors import STATUS_BAD_INPUT, UserError
+from .errors import STATUS_BAD_INPUT, ToolMissing, UserError
 from .machine import find_program
 from .options import Parser, one_line
 
@@ -31,7 +32,7 @@ def make_iso(configuration, files, output):
     """Writes `output` with the text `configuration` as GRUB's menu and `files`: place -> source."""
     grub = find_program("grub-mkrescue")
     if not (GRUB_FOLDER / "modinfo.sh").exists():
-        raise UserError("GRUB for PCs is not installed (package grub-pc-bin); `./ringfence doctor` says how to mend that")
+        raise ToolMissing("GRUB for PCs (package grub-pc-bin)")
     find_program("xorriso")
     output = Path(output)
     with tempfile.TemporaryDirectory(prefix="ringfence-iso-") as folder:
@@ -80,7 +81,8 @@ def _put(image, output):
         shutil.copyfile(image, half)
         half.replace(output)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            half.unlink()
         raise UserError(f"cannot write {output}: {error.strerror}") from None
 
 

@@ -1,6 +1,8 @@
 """QEMU as the machine underneath: its command line, and what its end means."""
 
-from .errors import STATUS_BAD_INPUT, STATUS_STOPPED
+import socket
+
+from .errors import STATUS_BAD_INPUT, STATUS_STOPPED, UserError
 from .iso import write_plan_iso
 from .machine import Ending, Fifo, FifoInput, GrowingFile, Machine, find_program
 from .options import one_line
@@ -34,6 +36,7 @@ class Qemu(Machine):
         if self.options.deterministic:
             command += DETERMINISTIC
         if self.options.gdb is not None:
+            _check_port(self.options.gdb)
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{self.options.gdb}"]
         self.spawn(command)
 
@@ -87,6 +90,14 @@ class Qemu(Machine):
         if "Triple fault" in trace:
             return Ending("triple-fault", STATUS_STOPPED, "the processor gave up after a triple fault")
         return Ending("power-off", 0)
+
+
+def _check_port(port):
+    """QEMU would complain too, but only after we had told people to connect."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise UserError(f"cannot offer gdb port {port}: {error.strerror}") from None
 
 
 def _module_text(module):
