@@ -1,0 +1,36 @@
+/* Boot options: words name=value on the command line, each from the one list options.def.
+ *
+ * Parsing is pure and complete: an option that is unknown, malformed or given twice is refused
+ * with one sentence that names it and the near ones. It must not know who reads the values. */
+#ifndef KERNEL_OPTIONS_H
+#define KERNEL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct options {
+#define OPTION(field, name, kind, initial, values, help) uint32_t field;
+#include "kernel/options.def"
+#undef OPTION
+};
+
+/* In the order of the words in options.def. */
+enum { OPTION_AT_END_HALT, OPTION_AT_END_OFF };
+enum { OPTION_MODE_REPORT, OPTION_MODE_SELF_TEST, OPTION_MODE_ECHO };
+enum {
+	OPTION_PANIC_TEST_NONE,
+	OPTION_PANIC_TEST_NULL,
+	OPTION_PANIC_TEST_STACK,
+	OPTION_PANIC_TEST_CODE,
+	OPTION_PANIC_TEST_ASSERT,
+	OPTION_PANIC_TEST_INTERRUPT
+};
+
+/* The options of this boot: the defaults until options_parse() has filled them in. */
+extern struct options options;
+
+/* False, with one sentence in `problem`, when the command line is not right. */
+bool options_parse(struct options *into, const char *command_line, char *problem, size_t size);
+
+#endif

@@ -1,0 +1,28 @@
+/* The end for a bug of our own: a report in fixed sections, on the console and in the log.
+ *
+ * Sections: reason, registers, backtrace, code, trace, counters. A guest can never cause one; for
+ * a guest's faults there is vm_stop, for bad input there is machine_refuse. */
+#ifndef KERNEL_PANIC_H
+#define KERNEL_PANIC_H
+
+#include "kernel/print.h"
+
+struct task_state;
+struct trap_frame;
+
+/* Before this, a panic can only say its reason. Needs traps_start(). */
+void panic_start(void);
+
+_Noreturn void panic(const char *format, ...) PRINT_FORMAT(1, 2);
+
+/* A trap that nobody has dealt with. */
+_Noreturn void panic_trap(const struct trap_frame *frame);
+_Noreturn void panic_double_fault(const struct task_state *interrupted);
+
+#define panic_unless(condition)                                                                  \
+	do {                                                                                     \
+		if (!(condition))                                                                \
+			panic("failed assertion: %s, at %s:%d", #condition, __FILE__, __LINE__); \
+	} while (0)
+
+#endif

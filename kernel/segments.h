@@ -1,0 +1,30 @@
+/* The host kernel's GDT and task states.
+ *
+ * Flat code and data, one task state for ordinary traps, one for the double fault (which has its
+ * own stack, because the usual reason for one is that a stack ran out), and one free slot that
+ * probes and tests may fill. */
+#ifndef KERNEL_SEGMENTS_H
+#define KERNEL_SEGMENTS_H
+
+#include <stdint.h>
+
+#include "kernel/descriptors.h"
+
+#define SEGMENT_CODE         0x08
+#define SEGMENT_DATA         0x10
+#define SEGMENT_TSS          0x18
+#define SEGMENT_DOUBLE_FAULT 0x20
+#define SEGMENT_SPARE        0x28
+
+/* Loads the tables; the double fault goes to `handler` on its own stack. */
+void segments_start(void (*handler)(void), uint32_t double_fault_stack_top);
+
+/* After a double fault: the registers that the processor put away. */
+const struct task_state *segments_interrupted_task(void);
+
+/* New page tables: the double fault must find its stack in them, too. */
+void segments_follow_cr3(uint32_t cr3);
+
+void segments_set_spare(struct descriptor descriptor);
+
+#endif

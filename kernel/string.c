@@ -1,0 +1,43 @@
+#include "kernel/string.h"
+
+#include <stdint.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	void *at = to;
+
+	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	if ((uintptr_t)to - (uintptr_t)from >= n)
+		return memcpy(to, from, n);
+
+	char *last_to = (char *)to + n - 1;
+	const char *last_from = (const char *)from + n - 1;
+	__asm__ volatile("std; rep movsb; cld"
+	                 : "+D"(last_to), "+S"(last_from), "+c"(n)
+	                 :
+	                 : "memory");
+	return to;
+}
+
+void *memset(void *to, int value, size_t n)
+{
+	void *at = to;
+
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(value) : "memory");
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (; n; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}

@@ -1,0 +1,73 @@
+#include "tests/unit.h"
+
+#include "kernel/options.h"
+
+static struct options parsed;
+static char problem[256];
+
+static bool parse(const char *line)
+{
+	problem[0] = 0;
+	return options_parse(&parsed, line, problem, sizeof(problem));
+}
+
+TEST(nothing_gives_the_defaults)
+{
+	CHECK(parse(""));
+	CHECK(parse("  \t "));
+	CHECK_EQ(parsed.mode, OPTION_MODE_REPORT);
+	CHECK_EQ(parsed.at_end, OPTION_AT_END_HALT);
+	CHECK_EQ(parsed.modules, 0);
+}
+
+TEST(words_become_values)
+{
+	CHECK(parse("  mode=self-test at-end=off\tmodules=0x10 "));
+	CHECK_EQ(parsed.mode, OPTION_MODE_SELF_TEST);
+	CHECK_EQ(parsed.at_end, OPTION_AT_END_OFF);
+	CHECK_EQ(parsed.modules, 16);
+	CHECK(parse("panic-test=interrupt"));
+	CHECK_EQ(parsed.panic_test, OPTION_PANIC_TEST_INTERRUPT);
+}
+
+TEST(an_unknown_option_is_named_with_its_neighbours)
+{
+	CHECK(!parse("mod=report"));
+	CHECK_STR(problem, "there is no boot option \"mod\"; did you mean log, mode");
+	CHECK(!parse("panic_test=null"));
+	CHECK_STR(problem, "there is no boot option \"panic_test\"; did you mean panic-test");
+	CHECK(!parse("extraordinary"));
+	CHECK_STR(problem, "there is no boot option \"extraordinary\"; there are at-end, log, "
+	                   "mode, modules, panic-test");
+}
+
+TEST(a_malformed_value_is_refused_with_what_was_expected)
+{
+	CHECK(!parse("at-end=of"));
+	CHECK_STR(problem, "the boot option \"at-end\" needs at-end=halt|off, not \"of\"");
+	CHECK(!parse("at-end"));
+	CHECK_STR(problem, "the boot option \"at-end\" needs at-end=halt|off, not \"\"");
+	CHECK(!parse("modules=many"));
+	CHECK_STR(problem, "the boot option \"modules\" needs modules=a number, not \"many\"");
+	CHECK(!parse("mode=report|self-test"));
+	CHECK(!parse("mode=reporter"));
+	CHECK(!parse("mode="));
+}
+
+TEST(an_option_given_twice_is_refused)
+{
+	CHECK(!parse("mode=report log=info mode=report"));
+	CHECK_STR(problem, "the boot option \"mode\" is given twice");
+}
+
+TEST(a_very_long_word_is_refused_not_cut)
+{
+	char line[300];
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = 0;
+	CHECK(!parse(line));
+	CHECK(strstr(problem, "\"xxxxxxxxxxxxxxxxxxxx...\" is longer than") != NULL);
+}
+
+UNIT_MAIN
