@@ -2,6 +2,6 @@
 
 .PHONY: run
 run:
-	@tools/setup
+	@tools/setup run
 	@$(MAKE) --no-print-directory all
 	@./ringfence boot --menu

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,9 +10,6 @@ RINGFENCE = ROOT / "ringfence"
 KERNELS = Path(__file__).resolve().parent / "kernels"
 MACHINES = ("qemu", "bochs")
 LIMIT = "40"  # seconds; only a broken launcher needs them
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "tools"))
 
 
 def assemble(folder, name, *defines, elf=False):

@@ -3,10 +3,9 @@
 import struct
 
 import pytest
-from launcher_support import assemble
-
 from launcher.errors import UserError
 from launcher.kernels import recognise
+from launcher_support import assemble
 
 MAGIC1, MAGIC2, ADDRESSES = 0x1BADB002, 0xE85250D6, 1 << 16
 
@@ -23,11 +22,11 @@ def multiboot2(architecture=0):
     return struct.pack("<IIII", MAGIC2, architecture, 16, -(MAGIC2 + architecture + 16) & 0xFFFFFFFF)
 
 
-def elf(payload, bits=1, machine=3, kind=2, segments=((0x1000, 0x100000, 64, 128),), table=52, data=1):
+def elf(payload, bits=1, machine=3, kind=2, segments=((0x1000, 0x100000, 64, 128),), table=52, data=1, segment_kind=1):
     header = b"\x7fELF" + bytes([bits, data, 1]) + bytes(9)
     header += struct.pack("<HHIIIIIHHHHHH", kind, machine, 1, 0x100000, table, 0, 0, 52, 32, len(segments), 0, 0, 0)
     for offset, physical, in_file, in_memory in segments:
-        header += struct.pack("<IIIIIIII", 1, offset, physical, physical, in_file, in_memory, 7, 4096)
+        header += struct.pack("<8I", segment_kind, offset, physical, physical, in_file, in_memory, 7, 4096)
     return header.ljust(0x1000, b"\0") + payload.ljust(64, b"\0")
 
 
@@ -53,7 +52,7 @@ GOOD = {
         0x101020,
     ),
     "Multiboot 2 ELF": (elf(multiboot2()), "multiboot2", 0x100080),
-    "a wrong Multiboot 1 header before a good one": (multiboot1(checksum=1) + address_fields(0x10000C), "multiboot", None),
+    "a wrong Multiboot 1 header first": (multiboot1(checksum=1) + address_fields(0x10000C), "multiboot", None),
     "bzImage": (linux(), "linux", 0x100040),
 }
 
@@ -71,7 +70,7 @@ BAD = {
     "big endian": (elf(multiboot1(), data=2), "expected 3 (32-bit x86)"),
     "object file": (elf(multiboot1(), kind=1), "type 1, expected 2"),
     "no segments": (elf(multiboot1(), segments=()), "without program headers"),
-    "only a note": (elf(multiboot1()).replace(struct.pack("<II", 1, 0x1000), struct.pack("<II", 4, 0x1000)), "nothing to load"),
+    "only a note": (elf(multiboot1(), segment_kind=4), "nothing to load"),
     "truncated segment": (elf(multiboot1(), segments=((0x1000, 0x100000, 5000, 5000),)), "is truncated: ELF segment 0"),
     "truncated headers": (elf(multiboot1(), table=0x100000), "is truncated: its ELF program headers"),
     "other architecture": (elf(multiboot2(architecture=4)), "architecture 4, expected 0"),

@@ -3,8 +3,6 @@
 import re
 
 import pytest
-from launcher_support import ROOT  # noqa: F401  (puts tools/ on the path)
-
 from launcher.iso import grub_configuration
 from launcher.log import Log
 from launcher.matcher import WINDOW, Script, Watch
@@ -113,5 +111,5 @@ def test_grub_quotes_what_its_shell_would_read(tmp_path):
     plan = Plan(kernel=tmp_path, kind="multiboot2", name="k", arguments="a;b $c 'd'")
     plan.modules.append(Module(tmp_path, "m", "x=1"))
     text = grub_configuration(plan, "/guest/k")
-    assert "multiboot2 /guest/k 'k' 'a;b' '$c' ''\\''d'\\'''" in text
+    assert "multiboot2 /guest/k k 'a;b' '$c' ''\\''d'\\'''" in text
     assert "module2 /guest/m m 'x=1'" in text

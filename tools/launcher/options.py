@@ -77,7 +77,8 @@ def parse(arguments):
 def _build_parser():
     parser = Parser(prog="./ringfence", description=DESCRIPTION, epilog=EXAMPLES + "\n" + ENDINGS)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    run = commands.add_parser("run", help="boot a kernel", description=DESCRIPTION, epilog=EXAMPLES + "\n" + ENDINGS)
+    epilog = EXAMPLES + "\n" + ENDINGS
+    run = commands.add_parser("run", help="boot a kernel", description=DESCRIPTION, epilog=epilog)
     run.add_argument(
         "kernel",
         metavar="KERNEL",
@@ -85,7 +86,7 @@ def _build_parser():
         "or a Linux bzImage; recognised by its content",
     )
     run.add_argument("--initrd", metavar="FILE", help="an initial ramdisk; for Multiboot kernels a module")
-    run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line")
+    run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
     run.add_argument("--native", action="store_true", help="run it without the hypervisor: the reference")
     run.add_argument(
         "--engine",

@@ -78,18 +78,18 @@ class Qemu(Machine):
         status = self.process.returncode
         log = self._own_log()
         trace = log.read_text(errors="replace") if log.exists() else ""
-        # The first reset happens while QEMU builds the machine, the second when it switches it on.
-        started = trace.count("CPU Reset") > 1
-        if status < 0 and started:
-            return Ending("machine-crash", STATUS_STOPPED, f"QEMU crashed: {one_line(self.complaint()) or -status}")
-        if not started:
-            why = one_line(self.complaint()) or f"status {status}"
-            return Ending("machine", STATUS_BAD_INPUT, f"QEMU did not start: {why}")
-        if status:
-            return Ending("debug-exit", status)
-        if "Triple fault" in trace:
+        complaint = one_line(self.complaint())
+        if status == 0 and "Triple fault" in trace:
             return Ending("triple-fault", STATUS_STOPPED, "the processor gave up after a triple fault")
-        return Ending("power-off", 0)
+        if status == 0:
+            return Ending("power-off", 0)
+        # QEMU's own failures have status 1 as well, and come before it switches the machine on:
+        # it resets the processor once while it builds the machine, and a second time then.
+        if complaint and trace.count("CPU Reset") < 2:
+            return Ending("machine", STATUS_BAD_INPUT, f"QEMU did not start: {complaint}")
+        if status < 0:
+            return Ending("machine-crash", STATUS_STOPPED, f"QEMU crashed: {complaint or f'signal {-status}'}")
+        return Ending("debug-exit", status)
 
 
 def _check_port(port):
