@@ -19,7 +19,7 @@ enum test_verdict {
 	TEST_CRASH = 0x14,
 };
 
-/* The sentence completes "NAME exists to show that ...". */
+/* The sentence completes "NAME exists to show that ...". All interrupt lines are masked. */
 void test_begin(const char *name, const char *sentence);
 
 /* One check. The text says what must hold. Returns whether it did. */

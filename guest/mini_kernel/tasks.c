@@ -55,12 +55,18 @@ static uint32_t task_stack_top(const struct task *task)
 	return (uint32_t)(uintptr_t)&kernel_stacks[task - tasks + 1];
 }
 
+static void task_set_name(struct task *task, const char *name)
+{
+	memset(task->name, 0, TASK_NAME_SIZE);
+	memcpy(task->name, name, strlen(name));
+}
+
 static struct task *task_new(const char *name)
 {
 	for (unsigned i = 0; i < TASKS; i++)
 		if (tasks[i].state == TASK_FREE) {
 			tasks[i] = (struct task){.id = ++last_id, .state = TASK_READY};
-			memcpy(tasks[i].name, name, TASK_NAME_SIZE);
+			task_set_name(&tasks[i], name);
 			counters.tasks_started++;
 			return &tasks[i];
 		}
@@ -223,12 +229,6 @@ static const struct program *task_program(const char *name)
 		if (strcmp(programs[i].name, name) == 0)
 			return &programs[i];
 	return NULL;
-}
-
-static void task_set_name(struct task *task, const char *name)
-{
-	memset(task->name, 0, TASK_NAME_SIZE);
-	memcpy(task->name, name, strlen(name));
 }
 
 bool task_exec(struct trap_frame *frame, const char *name, const char *argument)
