@@ -1,7 +1,10 @@
-"""What the launcher's tests share: assembling a test kernel, and starting ./ringfence."""
+"""What the launcher's tests share: assembling a test kernel, and starting ./ringfence.
+
+Importing it makes tools/ known, so it is imported before anything of the launcher."""
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,6 +13,8 @@ RINGFENCE = ROOT / "ringfence"
 KERNELS = Path(__file__).resolve().parent / "kernels"
 MACHINES = ("qemu", "bochs")
 LIMIT = "40"  # seconds; only a broken launcher needs them
+
+sys.path.insert(0, str(ROOT / "tools"))
 
 
 def assemble(folder, name, *defines, elf=False):

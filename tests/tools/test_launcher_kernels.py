@@ -3,9 +3,10 @@
 import struct
 
 import pytest
+from launcher_support import assemble
+
 from launcher.errors import UserError
 from launcher.kernels import recognise
-from launcher_support import assemble
 
 MAGIC1, MAGIC2, ADDRESSES = 0x1BADB002, 0xE85250D6, 1 << 16
 

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from launcher_support import RINGFENCE
+
 from launcher.iso import grub_configuration
 from launcher.log import Log
 from launcher.matcher import WINDOW, Script, Watch
@@ -107,9 +109,9 @@ def test_names_pass_every_loader():
     assert guest_name("/b/k", {"k": 1, "2-k": 1}) == "3-k"
 
 
-def test_grub_quotes_what_its_shell_would_read(tmp_path):
-    plan = Plan(kernel=tmp_path, kind="multiboot2", name="k", arguments="a;b $c 'd'")
-    plan.modules.append(Module(tmp_path, "m", "x=1"))
+def test_grub_quotes_what_its_shell_would_read():
+    plan = Plan(kernel=RINGFENCE, kind="multiboot2", name="k", arguments="a;b $c 'd'")
+    plan.modules.append(Module(RINGFENCE, "m", "x=1"))
     text = grub_configuration(plan, "/guest/k")
     assert "multiboot2 /guest/k k 'a;b' '$c' ''\\''d'\\'''" in text
     assert "module2 /guest/m m 'x=1'" in text

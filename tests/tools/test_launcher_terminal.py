@@ -8,8 +8,9 @@ import time
 
 import pexpect
 import pytest
-from launcher.isolation import can_leave_network
 from launcher_support import LIMIT, MACHINES, RINGFENCE, assemble, machines_in, wait_until
+
+from launcher.isolation import can_leave_network
 
 
 @pytest.fixture

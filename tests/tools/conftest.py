@@ -1,6 +1,0 @@
-"""The tests of the tools import them from tools/."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
