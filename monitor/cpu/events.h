@@ -13,8 +13,13 @@ void events_deliver(struct vcpu *vcpu);
  * one was delivered (or the machine ended). */
 bool events_take_interrupt(struct vcpu *vcpu);
 
-/* int n, int3, into, int1: raised as software events; eip is already behind the instruction. */
+/* int n, int3, into: raised as software events; eip is already behind the instruction, and
+ * instruction_eip is where a failing delivery goes back to. */
 void events_raise_software(struct vcpu *vcpu, uint8_t vector);
+/* int1 (opcode F1): a #DB that no gate's DPL holds off. */
+void events_raise_int1(struct vcpu *vcpu);
+/* int n, but not int3 and into, asks first: in virtual-8086 mode it takes IOPL 3, else #GP(0). */
+bool events_check_int(struct vcpu *vcpu);
 
 /* After an instruction has completed without a fault: single step, shadows, the chain forgotten. */
 void events_instruction_completed(struct vcpu *vcpu);

@@ -5,17 +5,13 @@
 #ifndef MONITOR_CPU_TRANSFER_H
 #define MONITOR_CPU_TRANSFER_H
 
-#include "monitor/state/vcpu.h"
+#include "monitor/cpu/returns.h"
 
 /* vcpu->eip is that of the next instruction: what a call pushes. */
 bool transfer_far_jump(struct vcpu *vcpu, uint16_t selector, uint32_t offset,
                        unsigned int operand_size);
 bool transfer_far_call(struct vcpu *vcpu, uint16_t selector, uint32_t offset,
                        unsigned int operand_size);
-bool transfer_far_return(struct vcpu *vcpu, unsigned int operand_size, uint16_t drop);
-bool transfer_interrupt_return(struct vcpu *vcpu, unsigned int operand_size);
-bool transfer_sysenter(struct vcpu *vcpu);
-bool transfer_sysexit(struct vcpu *vcpu);
 
 /* Pushes and pops on the current stack, 2 or 4 bytes, by the size that SS says. */
 bool transfer_push(struct vcpu *vcpu, uint32_t value, unsigned int size);

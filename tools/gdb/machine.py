@@ -45,7 +45,7 @@ def read_registers():
 def need_protected_mode(registers, what):
     if not registers["CR0"] & CR0_PE:
         raise gdb.GdbError(f"the processor is still in real mode, where there is no {what}: "
-                           "run to boot_entry first (tbreak *&boot_entry, continue)")
+                           "run to boot_entry first (tbreak boot_entry, continue)")
 
 
 def read_linear(address, length, what):
