@@ -8,6 +8,11 @@
 
 enum { WAY_IN, IMAGE, RESERVED };
 
+/* What is taken from the start: the image, the way in. */
+struct memory_reserved {
+	uint64_t start, end;
+};
+
 static uint64_t lower(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -43,7 +48,9 @@ static uint64_t find_obstacle(const struct boot_info *info, const struct memory_
 	return end;
 }
 
-uint64_t memory_find_room(const struct boot_info *info, const struct memory_reserved *reserved,
+/* Where `bytes` fit below `limit` without touching what is reserved or a module; 0 for nowhere.
+ * As high as possible. */
+static uint64_t find_room(const struct boot_info *info, const struct memory_reserved *reserved,
                           size_t reserved_count, uint64_t bytes, uint64_t limit)
 {
 	uint64_t best = 0;
@@ -109,7 +116,7 @@ bool memory_start(const struct boot_info *info, char *problem, size_t size)
 	};
 	uint64_t end = memory_direct_end(info);
 	uint64_t frames = end >> PAGE_SHIFT;
-	uint64_t table = memory_find_room(info, reserved, RESERVED, frames, end);
+	uint64_t table = find_room(info, reserved, RESERVED, frames, end);
 
 	if (!check_modules(info, &reserved[WAY_IN], problem, size) ||
 	    !check_modules(info, &reserved[IMAGE], problem, size))

@@ -133,8 +133,7 @@ static bool memory_runs_out_politely(void)
 	EXPECT(frames_is_none(frames_allocate_run(frames_total(), 1, FRAME_test)));
 
 	uint32_t free_before = frames_count(FRAME_free);
-	mpa_t frame;
-	while (!frames_is_none(frame = frames_allocate(FRAME_test)))
+	while (!frames_is_none(frames_allocate(FRAME_test)))
 		;
 	EXPECT(frames_count(FRAME_free) == 0);
 	frames_change_range(0, DIRECT_MAP_END, FRAME_test, FRAME_free);

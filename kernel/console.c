@@ -18,16 +18,11 @@ void console_start(void)
 	screen_clear();
 }
 
-void console_print_list(const char *format, va_list arguments)
-{
-	print_to_sink(put, NULL, format, arguments);
-}
-
 void console_print(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	console_print_list(format, arguments);
+	print_to_sink(put, NULL, format, arguments);
 	va_end(arguments);
 }

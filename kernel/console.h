@@ -9,6 +9,5 @@
 
 void console_start(void);
 void console_print(const char *format, ...) PRINT_FORMAT(1, 2);
-void console_print_list(const char *format, va_list arguments) PRINT_FORMAT(1, 0);
 
 #endif

@@ -63,16 +63,3 @@ bool recoverable_read_msr(uint32_t number, uint64_t *value)
 	*value = ((uint64_t)high << 32) | low;
 	return good;
 }
-
-bool recoverable_write_msr(uint32_t number, uint64_t value)
-{
-	uint32_t good = 0;
-
-	__asm__ volatile("1: wrmsr\n\t"
-	                 "movl $1, %0\n"
-	                 "2:\n\t" EXCEPTION_TABLE_ENTRY(2b)
-	                 : "+r"(good)
-	                 : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-	                 : "memory");
-	return good;
-}

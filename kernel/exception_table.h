@@ -23,6 +23,5 @@ bool exception_table_recover(struct trap_frame *frame);
 bool recoverable_read8(const volatile void *at, uint8_t *value);
 bool recoverable_write8(volatile void *at, uint8_t value);
 bool recoverable_read_msr(uint32_t number, uint64_t *value);
-bool recoverable_write_msr(uint32_t number, uint64_t value);
 
 #endif

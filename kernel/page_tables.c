@@ -65,15 +65,6 @@ void page_tables_unmap(uint32_t linear)
 	set_entry(linear, 0);
 }
 
-uint64_t page_tables_lookup(uint32_t linear)
-{
-	uint64_t directory = *directory_entry(linear);
-
-	if (!(directory & PTE_PRESENT) || (directory & PTE_LARGE))
-		return directory;
-	return table_of(directory)[(linear >> PAGE_SHIFT) % ENTRIES];
-}
-
 static void map_image_part(const char *start, const char *end, uint64_t flags)
 {
 	for (const char *at = start; at < end; at += PAGE_SIZE)

@@ -29,9 +29,6 @@ void page_tables_start(uint64_t memory_end);
 void page_tables_map(uint32_t linear, mpa_t frame, uint64_t flags);
 void page_tables_unmap(uint32_t linear);
 
-/* The entry that maps `linear`, of whatever level; 0 when nothing does. */
-uint64_t page_tables_lookup(uint32_t linear);
-
 /* Memory below DIRECT_MAP_END as a pointer. */
 static inline void *page_tables_direct(mpa_t at)
 {

@@ -60,27 +60,6 @@ static void port_write(const struct port *port, int at, uint8_t value)
 	x86_out8((uint16_t)(port->base + at), value);
 }
 
-bool serial_open(enum serial_port which)
-{
-	struct port *port = &ports[which];
-
-	port_write(port, SCRATCH, 0x5A);
-	port->there = port_read(port, SCRATCH) == 0x5A;
-	if (!port->there)
-		return false;
-	port_write(port, INTERRUPT_ENABLE, 0);
-	port_write(port, LINE_CONTROL, LINE_DIVISOR);
-	port_write(port, DIVISOR_LOW, 1); /* 115200 baud */
-	port_write(port, DIVISOR_HIGH, 0);
-	port_write(port, LINE_CONTROL, LINE_8N1);
-	port_write(port, FIFO_CONTROL, FIFO_ON_AND_CLEARED);
-	port->fifo = (port_read(port, INTERRUPT_IDENTIFY) & IDENTIFY_FIFO) == IDENTIFY_FIFO
-	                     ? FIFO_BYTES
-	                     : 1;
-	port_write(port, MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
-	return true;
-}
-
 static void receive(struct port *port)
 {
 	uint8_t status;
@@ -96,6 +75,28 @@ static void receive(struct port *port)
 		port->head++;
 		statistics_count(serial_bytes_in);
 	}
+}
+
+bool serial_open(enum serial_port which)
+{
+	struct port *port = &ports[which];
+
+	port_write(port, SCRATCH, 0x5A);
+	port->there = port_read(port, SCRATCH) == 0x5A;
+	if (!port->there)
+		return false;
+	receive(port); /* what was typed ahead: turning the FIFO on would drop it */
+	port_write(port, INTERRUPT_ENABLE, 0);
+	port_write(port, LINE_CONTROL, LINE_DIVISOR);
+	port_write(port, DIVISOR_LOW, 1); /* 115200 baud */
+	port_write(port, DIVISOR_HIGH, 0);
+	port_write(port, LINE_CONTROL, LINE_8N1);
+	port_write(port, FIFO_CONTROL, FIFO_ON_AND_CLEARED);
+	port->fifo = (port_read(port, INTERRUPT_IDENTIFY) & IDENTIFY_FIFO) == IDENTIFY_FIFO
+	                     ? FIFO_BYTES
+	                     : 1;
+	port_write(port, MODEM_CONTROL, MODEM_DTR_RTS_OUT2);
+	return true;
 }
 
 static void on_com1(void)

@@ -5,13 +5,16 @@
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *at = to;
+	size_t words = n / 4, rest = n % 4;
 
-	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
+	__asm__ volatile("rep movsl" : "+D"(at), "+S"(from), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(rest) : : "memory");
 	return to;
 }
 
 void *memmove(void *to, const void *from, size_t n)
 {
+	/* Going upwards is right unless `to` lies inside what is still to be read. */
 	if ((uintptr_t)to - (uintptr_t)from >= n)
 		return memcpy(to, from, n);
 
@@ -27,8 +30,11 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int value, size_t n)
 {
 	void *at = to;
+	size_t words = n / 4, rest = n % 4;
+	uint32_t pattern = (uint8_t)value * 0x01010101u;
 
-	__asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(value) : "memory");
+	__asm__ volatile("rep stosl" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(pattern) : "memory");
 	return to;
 }
 

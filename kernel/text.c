@@ -1,6 +1,6 @@
 #include "kernel/text.h"
 
-size_t text_length(const char *text)
+static size_t text_length(const char *text)
 {
 	size_t n = 0;
 

@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-size_t text_length(const char *text);
 bool text_equal(const char *a, const char *b);
 
 /* False when the text did not fit and was cut. */

@@ -2,7 +2,7 @@
 
 VERSION := 0.1
 
-HYPERVISOR_SOURCES := $(shell find boot kernel monitor -name '*.c' -o -name '*.asm' | sort)
+HYPERVISOR_SOURCES := $(shell find $(wildcard boot kernel monitor) -name '*.c' -o -name '*.asm' | sort)
 HYPERVISOR_DIR     := $(BUILD)/hypervisor
 HYPERVISOR_OBJECTS := $(patsubst %,$(HYPERVISOR_DIR)/%.o,$(basename $(HYPERVISOR_SOURCES)))
 HYPERVISOR_ELF     := $(BUILD)/ringfence.elf

@@ -2,6 +2,6 @@
 
 .PHONY: run
 run:
-	@if [ -x tools/setup ]; then tools/setup; fi
+	@tools/setup run
 	@$(MAKE) --no-print-directory all
 	@./ringfence boot --menu

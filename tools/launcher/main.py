@@ -1,13 +1,12 @@
 """The commands of ./ringfence."""
 
 import os
-import signal
 import subprocess
 import sys
 
 from .bochs import Bochs
 from .doctor import run_doctor
-from .errors import STATUS_BAD_INPUT, STATUS_SIGNAL, UserError
+from .errors import STATUS_BAD_INPUT, UserError
 from .options import one_line, parse
 from .plan import plan_guest, plan_hypervisor, plan_menu, plan_native
 from .qemu import Qemu
@@ -24,8 +23,6 @@ def main(arguments):
         return _say(one_line(error), STATUS_BAD_INPUT)
     except (OSError, subprocess.SubprocessError) as error:
         return _say(f"this computer did not let us: {one_line(error)}", STATUS_BAD_INPUT)
-    except KeyboardInterrupt:
-        return STATUS_SIGNAL + signal.SIGINT
     finally:
         _flush_quietly()
 

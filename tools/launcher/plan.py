@@ -33,8 +33,8 @@ class Plan:
     arguments: str = ""
     modules: list = field(default_factory=list)
     iso: Path = None
-    watch_log: bool = False  # COM2 is the hypervisor's log, and its last line says how it ended
-    must_log: bool = False  # an end without that line is the hypervisor's failure
+    native: bool = True  # no hypervisor: COM2 is the guest's own, not a log that says how it ended
+    must_log: bool = False  # an end without the log's last line is the hypervisor's failure
 
     def files(self):
         """The short name of each file, and where it lies on this computer."""
@@ -80,7 +80,7 @@ def plan_hypervisor(options, modules=()):
     if not re.search(r"\bat-end=", options):
         options = f"at-end=off {options}".strip()
     plan = Plan(kernel=HYPERVISOR, kind="hypervisor", name=HYPERVISOR.name, arguments=options)
-    plan.watch_log = plan.must_log = True
+    plan.native, plan.must_log = False, True
     for text in modules:
         path, _, arguments = text.partition("=")
         _add_module(plan, path, "--module", arguments)
@@ -91,7 +91,7 @@ def plan_menu():
     """build/ringfence.iso as it is. Its menu may also start a native guest, which has no log."""
     if not MENU_ISO.is_file():
         raise UserError("build/ringfence.iso is not there; `make` builds it")
-    return Plan(iso=MENU_ISO, watch_log=True)
+    return Plan(iso=MENU_ISO, native=False)
 
 
 def _add_module(plan, path, what, arguments):

@@ -1,0 +1,9 @@
+## make test       set-up, build, unit tests, boot tests; ARGS="-k NAME" chooses boot tests
+
+# Debian's packages of pytest belong to Debian's Python, whatever python3 the PATH has.
+TEST_PYTHON := /usr/bin/python3 -B
+
+.PHONY: test
+test:
+	@tools/setup test
+	@MAKE='$(MAKE)' $(TEST_PYTHON) tests/run-tests --build $(BUILD) -- $(ARGS)
