@@ -146,6 +146,9 @@ static bool combine(struct vcpu_event *event, const struct vcpu_event *nested)
 	return true;
 }
 
+static bool deliver_debug(struct vcpu *vcpu, uint32_t met);
+
+/* A switch to a task with the T bit has earned a #DB before the task's first instruction. */
 void events_deliver(struct vcpu *vcpu)
 {
 	struct vcpu_event event = take_event(vcpu);
@@ -161,6 +164,8 @@ void events_deliver(struct vcpu *vcpu)
 			shut_down(vcpu);
 	}
 	vcpu->delivering = false;
+	if (vcpu->debug_met && !vcpu->vm->ended)
+		deliver_debug(vcpu, vcpu->debug_met);
 }
 
 static bool deliver_vector(struct vcpu *vcpu, uint8_t vector)
@@ -195,6 +200,7 @@ static uint32_t instruction_breakpoints(const struct vcpu *vcpu)
 /* A #DB with eip as it is: no fault in the sense of RF, neither as a trap nor as a breakpoint. */
 static bool deliver_debug(struct vcpu *vcpu, uint32_t met)
 {
+	vcpu->debug_met = 0;
 	vcpu->debug[6] = (vcpu->debug[6] & ~DR6_MET) | met;
 	return deliver_vector(vcpu, FAULT_DB);
 }
@@ -263,7 +269,6 @@ static void take_debug_traps(struct vcpu *vcpu)
 	if (vcpu->debug_trap && !vcpu->debug_shadow)
 		met |= DR6_STEP;
 	vcpu->debug_trap = vcpu->eflags & VCPU_EFLAGS_TF;
-	vcpu->debug_met = 0;
 	if (met)
 		deliver_debug(vcpu, met);
 }

@@ -116,21 +116,14 @@ bool transfer_far_return(struct vcpu *vcpu, unsigned int operand_size, uint16_t 
 	return finish_outer_level(vcpu, &back, drop);
 }
 
-/* By the rights of the level that executes iret. RF is iret's to set, but not of 16 bits. */
-static uint32_t returned_eflags(const struct vcpu *vcpu, const struct way_back *back)
-{
-	uint32_t merged = control_merge_eflags(vcpu, back->eflags, back->size);
-
-	if (back->size == 2)
-		return merged;
-	return (merged & ~VCPU_EFLAGS_RF) | (back->eflags & VCPU_EFLAGS_RF);
-}
-
 static bool return_in_v86(struct vcpu *vcpu, struct way_back *back)
 {
 	if ((vcpu->eflags & VCPU_EFLAGS_IOPL) != VCPU_EFLAGS_IOPL)
 		return fault_raise_with_error(vcpu, FAULT_GP, 0);
-	return take_target(vcpu, back) && take(vcpu, back, &back->eflags) && finish_v86(vcpu, back);
+	if (!take_target(vcpu, back) || !take(vcpu, back, &back->eflags) || !finish_v86(vcpu, back))
+		return false;
+	vcpu->eflags = control_merge_eflags(vcpu, back->eflags, back->size);
+	return true;
 }
 
 #define V86_SEGMENTS 5
@@ -168,7 +161,8 @@ static bool return_in_protected_mode(struct vcpu *vcpu, struct way_back *back)
 
 	if (!fetch_code(vcpu, back))
 		return false;
-	eflags = returned_eflags(vcpu, back);
+	/* By the rights of the level that executes iret, not of the one that it goes to. */
+	eflags = control_merge_eflags(vcpu, back->eflags, back->size);
 	if ((back->cs_selector & 3u) == vcpu->cpl)
 		done = finish_same_level(vcpu, back);
 	else
@@ -180,14 +174,8 @@ static bool return_in_protected_mode(struct vcpu *vcpu, struct way_back *back)
 
 static bool interrupt_return(struct vcpu *vcpu, struct way_back *back)
 {
-	if (segments_is_v86(vcpu)) {
-		uint32_t old = vcpu->eflags;
-
-		if (!return_in_v86(vcpu, back))
-			return false;
-		vcpu->eflags = returned_eflags(vcpu, back) | (old & VCPU_EFLAGS_VM);
-		return true;
-	}
+	if (segments_is_v86(vcpu))
+		return return_in_v86(vcpu, back);
 	if (vcpu->eflags & VCPU_EFLAGS_NT)
 		return tasks_return(vcpu);
 	if (!take_target(vcpu, back) || !take(vcpu, back, &back->eflags))

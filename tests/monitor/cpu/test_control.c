@@ -159,6 +159,11 @@ TEST(when_pointers_are_loaded_again)
 	small_put64(&machine, POINTERS, 0x4001);
 	CHECK(control_write_cr(vcpu, 0, PAGED | VCPU_CR0_CD));
 	CHECK_EQ(vcpu->pdptes[0], 0x4001);
+	CHECK(control_write_cr(vcpu, 4, 0));
+	small_put64(&machine, POINTERS, 0x5001);
+	CHECK(control_write_cr(vcpu, 4, VCPU_CR4_PAE));
+	CHECK_EQ(vcpu->pdptes[0], 0x5001);
+	CHECK(control_write_cr(vcpu, 4, VCPU_CR4_PAE | VCPU_CR4_PGE));
 	small_put64(&machine, POINTERS, 0x4003);
 	CHECK(refused(vcpu, 4, VCPU_CR4_PAE));
 }

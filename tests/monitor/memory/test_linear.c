@@ -222,6 +222,7 @@ TEST(all_pieces_of_a_large_page_go_together)
 	small_put32(&machine, DIRECTORY + 4, BITS_ALL | BIT_PS | BIT_G);
 	CHECK_EQ(byte_at(vcpu, 0x413000), 3);
 	CHECK_EQ(byte_at(vcpu, 0x414000), 4);
+	CHECK_EQ(byte_at(vcpu, 0x550000), 0xFF);
 	CHECK_EQ(byte_at(vcpu, 0x5000), 5);
 	/* The same linear addresses, now from a table of small pages that has nothing there. */
 	small_put32(&machine, DIRECTORY + 4, TABLE | BITS_ALL);
@@ -233,6 +234,7 @@ TEST(all_pieces_of_a_large_page_go_together)
 	linear_flush_page(vcpu, gva(0x7FF000));
 	CHECK_EQ(byte_at(vcpu, 0x413000), 0x100);
 	CHECK_EQ(byte_at(vcpu, 0x414000), 0x100);
+	CHECK_EQ(byte_at(vcpu, 0x550000), 0x100);
 	CHECK_EQ(byte_at(vcpu, 0x5000), 0x85);
 }
 
