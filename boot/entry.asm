@@ -38,7 +38,7 @@ CR4_PAE  equ 1 << 5
 CR0_PG   equ 1 << 31
 CR0_WP   equ 1 << 16
 
-section .way_in
+section .way_in exec
 global boot_entry
 boot_entry:
         cli

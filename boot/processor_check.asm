@@ -12,7 +12,7 @@ CPUID_MSR  equ 1 << 5
 CPUID_PAE  equ 1 << 6
 CPUID_CX8  equ 1 << 8
 
-section .way_in
+section .way_in exec
 global processor_check
 processor_check:
         pushfd                          ; CPUID exists when EFLAGS.ID can be changed

@@ -11,7 +11,9 @@ check-headers check-analysis: export CHECK_GUEST_FLAGS      = $(GUEST_CFLAGS)
 check-headers check-analysis: export CHECK_UNIT_FLAGS       = $(UNIT_FLAGS)
 
 .PHONY: check check-setup $(CHECK_GATES:%=check-%)
-check: $(CHECK_GATES:%=check-%)
+# All gates speak, also after one has failed.
+check:
+	@$(MAKE) --no-print-directory -k $(CHECK_GATES:%=check-%)
 
 # The build itself is the first gate: its warnings are errors.
 $(CHECK_GATES:%=check-%): check-setup

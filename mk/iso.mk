@@ -5,8 +5,7 @@ ISO_KERNEL := $(BUILD)/ringfence.elf
 
 all: $(ISO)
 
-# The guests are named by mk/guest.mk, which may be read after this file.
-.SECONDEXPANSION:
-$(ISO): $(ISO_KERNEL) iso/grub.cfg tools/make-iso tools/launcher/iso.py $$(GUEST_ELFS)
+# GUEST_ELFS comes from mk/guest.mk, which is read before this file.
+$(ISO): $(ISO_KERNEL) iso/grub.cfg tools/make-iso tools/launcher/iso.py $(GUEST_ELFS)
 	tools/make-iso --config iso/grub.cfg --output $@ /boot/ringfence.elf=$(ISO_KERNEL) \
 		$(foreach guest,$(GUEST_ELFS),/guest/$(notdir $(guest))=$(guest))

@@ -84,7 +84,7 @@ void segments_init(void)
 	segments_fill_task();
 	/* A reset leaves an LDT that covers the first 64 KB of memory; it is taken away. */
 	__asm__ volatile("lgdt %0\n\t"
-			 "lldt %w4\n\t"
+	                 "lldt %w4\n\t"
 	                 "ljmp %1, $1f\n"
 	                 "1:\n\t"
 	                 "movw %w2, %%ds\n\t"
@@ -95,6 +95,6 @@ void segments_init(void)
 	                 "ltr %w3"
 	                 :
 	                 : "m"(gdtr), "i"(SEGMENT_CODE(0)), "r"(SEGMENT_DATA(0)), "r"(SEGMENT_TSS),
-			   "r"(0)
+	                   "r"(0)
 	                 : "memory");
 }

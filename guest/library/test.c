@@ -18,7 +18,8 @@ static void test_sink(void *context, char c)
 
 void test_begin(const char *name, const char *sentence)
 {
-	/* No test wants to meet an interrupt that it did not ask for, at a vector of an exception. */
+	/* No test wants to meet an interrupt that it did not ask for, at a vector of an exception.
+	 */
 	interrupts_init();
 	print("%s: exists to show that %s\n", name, sentence);
 }

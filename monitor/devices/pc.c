@@ -44,6 +44,12 @@ static const struct {
          offsetof(struct pc, com1)},
         {I8259_LEVEL_PORT, I8259_PORTS, 1, "8259 edge/level", pc_read_interrupts,
          pc_write_interrupts, 0},
+        {POWER_KEYBOARD_PORT, 1, 1, "keyboard reset", power_read, power_write,
+         offsetof(struct pc, power)},
+        {POWER_CONTROL_PORT, 2, 2, "power control", power_read, power_write,
+         offsetof(struct pc, power)},
+        {POWER_RESET_PORT, 1, 1, "reset control", power_read, power_write,
+         offsetof(struct pc, power)},
 };
 
 static void pc_drive_interrupt(void *board, unsigned input, bool level)
@@ -85,6 +91,7 @@ void pc_reset(struct pc *pc, uint64_t now)
 	ns16550_reset(&pc->com1);
 	port_e9_reset(&pc->debug_console);
 	debug_exit_reset(&pc->debug_exit);
+	power_reset(&pc->power);
 }
 
 /* Vectors 8 and 0x70, timer, keyboard and cascade open; counter 0 goes round 18.2 times a second,

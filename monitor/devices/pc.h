@@ -19,6 +19,7 @@
 #include "monitor/devices/ns16550.h"
 #include "monitor/devices/port61.h"
 #include "monitor/devices/port_e9.h"
+#include "monitor/devices/power.h"
 
 enum { PC_TIMER_INTERRUPT = 0, PC_COM1_INTERRUPT = 4 };
 
@@ -30,6 +31,7 @@ struct pc {
 	struct ns16550 com1;
 	struct port_e9 debug_console;
 	struct debug_exit debug_exit;
+	struct power power;
 };
 
 /* What is not on the board. A member that is left out is not connected. */

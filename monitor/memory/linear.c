@@ -42,7 +42,6 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
 	        .global = found->global,
-	        .large = found->large,
 	        .page = found->page.value,
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
@@ -208,11 +207,12 @@ static void forget(struct vcpu_tlb_entry *entry)
 	entry->tag = 0;
 }
 
-/* The pieces of a large page go together, even if the tables have a small one there by now. */
+/* The pieces of a large page go together, even if the tables have a small one there by now. What
+ * else is in its region goes as well: dropping more than asked is always allowed. */
 static void flush_large(struct vcpu *vcpu, uint32_t region)
 {
 	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
-		if (vcpu->tlb[i].large && vcpu->tlb[i].tag >> LARGE_SHIFT == region)
+		if (vcpu->tlb[i].tag >> LARGE_SHIFT == region)
 			forget(&vcpu->tlb[i]);
 	vcpu->tlb_large[region / 32] &= ~(1u << region % 32);
 }

@@ -135,13 +135,15 @@ static struct page_walk combine(const struct vcpu *vcpu, const struct entry *dir
 static bool finish(struct vcpu *vcpu, const struct entry *directory, const struct entry *leaf,
                    uint32_t access, struct page_walk *found, uint32_t *error)
 {
+	bool writes = access & PAGE_WALK_WRITE;
+
 	*found = combine(vcpu, directory, leaf);
 	if (!is_allowed(vcpu, found, access))
 		return refuse(vcpu, access, PAGE_WALK_PRESENT, error);
 	if (directory != leaf)
 		mark(vcpu, directory, ENTRY_ACCESSED);
-	mark(vcpu, leaf, ENTRY_ACCESSED | (access & PAGE_WALK_WRITE ? ENTRY_DIRTY : 0));
-	found->dirty |= (access & PAGE_WALK_WRITE) != 0;
+	mark(vcpu, leaf, ENTRY_ACCESSED | (writes ? ENTRY_DIRTY : 0));
+	found->dirty |= writes;
 	return true;
 }
 

@@ -11,11 +11,7 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
-#include "monitor/devices/virtual_time.h"
 #include "monitor/state/stop.h"
-
-#define TIMER_LINE  0
-#define SERIAL_LINE 4
 
 #define MEGABYTE     (1u << 20)
 #define LARGE_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
@@ -38,18 +34,13 @@ static uint64_t read_tsc(const struct vm *vm)
 
 static bool interrupt_waits(const struct vm *vm)
 {
-	return machine_of(vm)->pic.output;
+	return machine_of(vm)->pc.interrupts.output;
 }
 
 static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	statistics_count(guest_interrupts);
-	return i8259_acknowledge(&((struct machine *)vm)->pic);
-}
-
-static void set_interrupt_line(void *pic, unsigned int input, bool level)
-{
-	i8259_set_line(pic, input, level);
+	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
 }
 
 static void transmit(void *machine, uint8_t byte)
@@ -75,120 +66,23 @@ static void report_unknown_port(void *owner, const struct bus_unknown *access)
 
 static void wire(struct machine *machine)
 {
+	const struct pc_outside outside = {
+	        .com1_transmit = transmit,
+	        .debug_line = hand_out_debug_line,
+	        .unknown_port = report_unknown_port,
+	        .owner = machine,
+	};
+
 	machine->vm.vcpu.vm = &machine->vm;
-	machine->vm.bus = &machine->bus;
+	machine->vm.bus = &machine->pc.bus;
 	machine->vm.read_time = read_time;
 	machine->vm.read_tsc = read_tsc;
 	machine->vm.interrupt_waits = interrupt_waits;
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
-	machine->bus.report = report_unknown_port;
-	machine->bus.owner = machine;
-	machine->pit.channel[0].line = (struct line){set_interrupt_line, &machine->pic, TIMER_LINE};
-	machine->com1.line = (struct line){set_interrupt_line, &machine->pic, SERIAL_LINE};
-	machine->com1.transmit = transmit;
-	machine->com1.owner = machine;
-	machine->port61.timer = &machine->pit;
-	machine->debug_console.hand_out = hand_out_debug_line;
-	machine->debug_console.owner = machine;
-}
-
-static void attach(struct machine *machine)
-{
-	const struct bus_range ranges[] = {
-	        {.first = I8259_MASTER_PORT,
-	         .last = I8259_MASTER_PORT + I8259_PORTS - 1,
-	         .widest = 1,
-	         .name = "i8259 master",
-	         .read = i8259_read,
-	         .write = i8259_write,
-	         .chip = &machine->pic},
-	        {.first = I8259_SLAVE_PORT,
-	         .last = I8259_SLAVE_PORT + I8259_PORTS - 1,
-	         .widest = 1,
-	         .name = "i8259 slave",
-	         .read = i8259_read,
-	         .write = i8259_write,
-	         .chip = &machine->pic},
-	        {.first = I8259_LEVEL_PORT,
-	         .last = I8259_LEVEL_PORT + I8259_PORTS - 1,
-	         .widest = 1,
-	         .name = "i8259 level",
-	         .read = i8259_read,
-	         .write = i8259_write,
-	         .chip = &machine->pic},
-	        {.first = I8254_PORT,
-	         .last = I8254_PORT + I8254_PORTS - 1,
-	         .widest = 1,
-	         .name = "i8254",
-	         .read = i8254_read,
-	         .write = i8254_write,
-	         .chip = &machine->pit},
-	        {.first = PORT61,
-	         .last = PORT61,
-	         .widest = 1,
-	         .name = "port 61",
-	         .read = port61_read,
-	         .write = port61_write,
-	         .chip = &machine->port61},
-	        {.first = NS16550_COM1,
-	         .last = NS16550_COM1 + NS16550_PORTS - 1,
-	         .widest = 1,
-	         .name = "com1",
-	         .read = ns16550_read,
-	         .write = ns16550_write,
-	         .chip = &machine->com1},
-	        {.first = PORT_E9,
-	         .last = PORT_E9,
-	         .widest = 1,
-	         .name = "port e9",
-	         .read = port_e9_read,
-	         .write = port_e9_write,
-	         .chip = &machine->debug_console},
-	        {.first = DEBUG_EXIT_PORT,
-	         .last = DEBUG_EXIT_PORT + DEBUG_EXIT_PORTS - 1,
-	         .widest = 4,
-	         .name = "debug exit",
-	         .read = debug_exit_read,
-	         .write = debug_exit_write,
-	         .chip = &machine->debug_exit},
-	        {.first = POWER_CONTROL_PORT,
-	         .last = POWER_CONTROL_PORT + 1,
-	         .widest = 2,
-	         .name = "power control",
-	         .read = power_read,
-	         .write = power_write,
-	         .chip = &machine->power},
-	        {.first = POWER_RESET_PORT,
-	         .last = POWER_RESET_PORT,
-	         .widest = 1,
-	         .name = "reset control",
-	         .read = power_read,
-	         .write = power_write,
-	         .chip = &machine->power},
-	        {.first = POWER_KEYBOARD_PORT,
-	         .last = POWER_KEYBOARD_PORT,
-	         .widest = 1,
-	         .name = "keyboard reset",
-	         .read = power_read,
-	         .write = power_write,
-	         .chip = &machine->power},
-	};
-
-	bus_reset(&machine->bus);
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		panic_unless(bus_attach(&machine->bus, &ranges[i]));
-}
-
-static void reset_chips(struct machine *machine)
-{
-	i8259_reset(&machine->pic);
-	i8254_reset(&machine->pit, 0);
-	port61_reset(&machine->port61, 0);
-	ns16550_reset(&machine->com1);
-	ns16550_set_modem(&machine->com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
-	port_e9_reset(&machine->debug_console);
-	debug_exit_reset(&machine->debug_exit);
-	power_reset(&machine->power);
+	pc_wire(&machine->pc, &outside);
+	pc_reset(&machine->pc, 0);
+	pc_start(&machine->pc, 0);
+	ns16550_set_modem(&machine->pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
 }
 
 static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *problem, size_t size)
@@ -220,8 +114,6 @@ bool machine_create(struct machine *machine, const char *name, uint32_t memory_m
 	if (!allocate_memory(machine, memory_mb, problem, size))
 		return false;
 	wire(machine);
-	attach(machine);
-	reset_chips(machine);
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
 	machine->started_tsc = x86_read_tsc();
@@ -230,19 +122,22 @@ bool machine_create(struct machine *machine, const char *name, uint32_t memory_m
 
 static void take_input(struct machine *machine, uint64_t now)
 {
+	struct ns16550 *com1 = &machine->pc.com1;
 	char c;
 
-	while (ns16550_room(&machine->com1) && serial_read(SERIAL_COM1, &c))
-		ns16550_receive(&machine->com1, now, (uint8_t)c, 0);
+	while (ns16550_room(com1) && serial_read(SERIAL_COM1, &c))
+		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
 
 static void look_for_the_end(struct machine *machine)
 {
-	if (machine->debug_exit.requested)
-		vm_end(&machine->vm, EXIT_debug_exit, machine->debug_exit.status);
-	else if (machine->power.off_requested)
+	const struct pc *pc = &machine->pc;
+
+	if (pc->debug_exit.requested)
+		vm_end(&machine->vm, EXIT_debug_exit, pc->debug_exit.status);
+	else if (pc->power.off_requested)
 		vm_end(&machine->vm, EXIT_power_off, 0);
-	else if (machine->power.reset_requested)
+	else if (pc->power.reset_requested)
 		vm_end(&machine->vm, EXIT_reset, 0);
 }
 
@@ -252,21 +147,19 @@ void machine_advance(struct machine *machine)
 
 	look_for_the_end(machine);
 	take_input(machine, now);
-	ns16550_advance(&machine->com1, now);
-	i8254_advance(&machine->pit, now);
+	pc_advance(&machine->pc, now);
 }
 
 uint64_t machine_next_due(const struct machine *machine)
 {
-	return virtual_time_earlier(i8254_next_due(&machine->pit),
-	                            ns16550_next_due(&machine->com1));
+	return pc_next_due(&machine->pc);
 }
 
 void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
-	port_e9_flush(&machine->debug_console);
+	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
 	machine->vm.ram = NULL;
 }

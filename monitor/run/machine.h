@@ -6,26 +6,14 @@
 #ifndef MONITOR_RUN_MACHINE_H
 #define MONITOR_RUN_MACHINE_H
 
-#include "monitor/devices/bus.h"
-#include "monitor/devices/debug_exit.h"
-#include "monitor/devices/i8254.h"
-#include "monitor/devices/i8259.h"
-#include "monitor/devices/ns16550.h"
-#include "monitor/devices/port61.h"
-#include "monitor/devices/port_e9.h"
-#include "monitor/devices/power.h"
+#include <stddef.h>
+
+#include "monitor/devices/pc.h"
 #include "monitor/state/vm.h"
 
 struct machine {
 	struct vm vm;
-	struct bus bus;
-	struct i8259_pair pic;
-	struct i8254 pit;
-	struct port61 port61;
-	struct ns16550 com1;
-	struct port_e9 debug_console;
-	struct debug_exit debug_exit;
-	struct power power;
+	struct pc pc;
 	uint64_t started_ns, started_tsc;
 };
 
@@ -33,7 +21,7 @@ struct machine {
 bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
                     size_t size);
 
-/* Gives the chips their time and the console's input; tells whether the guest has ended itself. */
+/* Gives the chips their time and the console's input, and sees whether the guest has ended. */
 void machine_advance(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */

@@ -129,7 +129,6 @@ struct vcpu_tlb_entry {
 	uint32_t tag;    /* the linear page with bit 0 set */
 	uint16_t rights; /* memory/linear.h */
 	bool global;
-	bool large;    /* a piece of a large page: invlpg anywhere in that page drops it */
 	uint64_t page; /* guest-physical */
 	uint8_t *ram;  /* the page in our memory; NULL where the guest has none */
 };
@@ -178,8 +177,7 @@ struct vcpu {
 
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
-	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB that may have large pieces
-	                                           */
+	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;

@@ -20,6 +20,25 @@ enum exit_reason {
 
 #define VM_REASON_MAX 200
 
+/* One instruction for the real x87, MMX and SSE unit: its bytes, with any memory operand at
+ * vm_unit.memory plus `skew`, and the registers it starts with and leaves. */
+struct vm_unit_run {
+	uint8_t code[16];
+	uint32_t length;
+	uint32_t registers[VCPU_REGISTERS]; /* ESP is not used */
+	uint32_t flags;			    /* the arithmetic ones */
+	uint8_t *state;			    /* as fxsave lays it out, 16-byte aligned */
+};
+
+#define VM_UNIT_NO_FAULT 0xFF
+
+/* The real unit, or what stands for it in a test. */
+struct vm_unit {
+	uint8_t *memory; /* room for an operand at any alignment */
+	uint32_t address; /* the same, as the encoded instruction names it */
+	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
+};
+
 struct vm {
 	const char *name;
 	struct vcpu vcpu;
@@ -37,6 +56,9 @@ struct vm {
 	 */
 	bool (*interrupt_waits)(const struct vm *vm);
 	uint8_t (*acknowledge_interrupt)(struct vm *vm);
+
+	/* instructions/interpret_unit.c */
+	const struct vm_unit *unit;
 
 	/* state/stop.c: the first reason wins. */
 	bool ended;

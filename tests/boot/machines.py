@@ -1,5 +1,6 @@
 """Boots the hypervisor for a test: through the launcher, or from an ISO with a menu of its own."""
 import subprocess
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,3 +48,23 @@ def boot_menu(folder, menu, *files, memory="128M"):
          "-cdrom", iso, "-serial", f"file:{console}", "-serial", f"file:{log}"],
         check=True, timeout=60)
     return Result(0, console.read_text(), log.read_text())
+
+
+def screen(folder, *arguments, until):
+    """The text on the screen of a machine that was started with these arguments to QEMU, once the
+    log has the words `until`; the machine is asked through QEMU's monitor."""
+    log, memory = folder / "log", folder / "screen"
+    machine = subprocess.Popen(
+        ["qemu-system-i386", "-display", "none", "-no-reboot", "-kernel", ELF, "-serial", "null",
+         "-serial", f"file:{log}", "-monitor", "stdio", *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not (log.exists() and until in log.read_text()):
+            assert time.monotonic() < deadline, f"the log never said {until}"
+            time.sleep(0.05)
+        machine.communicate(f'pmemsave 0xb8000 4000 "{memory}"\nquit\n'.encode(), timeout=30)
+    finally:
+        machine.kill()
+    cells = memory.read_bytes()[::2].decode("cp437")
+    return [cells[i:i + 80].rstrip() for i in range(0, 2000, 80)]

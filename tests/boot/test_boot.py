@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from machines import BOCHS_MODELS, HELLO, MINI_KERNEL, MODELS, boot, boot_menu
+from machines import BOCHS_MODELS, HELLO, MINI_KERNEL, MODELS, boot, boot_menu, screen
 
 MENU = """
 set timeout=0
@@ -113,6 +113,17 @@ def test_an_old_processor_gets_a_sentence(tmp_path):
         "ringfence: error processor: this processor is older than family 5; "
         "Ringfence needs family 5 or later with FPU, TSC, MSR, CX8 and PAE.\n")
     assert result.status == 2
+
+
+def test_an_old_processor_is_told_on_the_screen_too(tmp_path):
+    rows = screen(tmp_path, "-cpu", "486", until="ended reason=processor")
+    assert "".join(rows).startswith("ringfence: error processor: this processor is older than family 5; Ringfence needs")
+
+
+def test_the_screen_shows_what_the_console_shows(tmp_path):
+    rows = screen(tmp_path, "-cpu", "max", "-append", "mode=self-test", until="ended reason=")
+    assert "self-test: all passed" in rows
+    assert "  ok   windows show memory" in rows
 
 
 @pytest.mark.parametrize("missing", ["fpu", "tsc", "msr", "cx8", "pae"])

@@ -132,8 +132,11 @@ class Bochs(Machine):
             raise UserError(f"Bochs did not open its serial port within {CONNECT_SECONDS} seconds")
 
     def take_events(self):
-        """Reads on in the log, up to the last whole line."""
-        text = self.unread_events + self.events.read()
+        return self._read_events(self.events.read())
+
+    def _read_events(self, text):
+        """Judges what the log says, up to the last whole line."""
+        text = self.unread_events + text
         whole = text.rfind(b"\n") + 1
         self.unread_events = text[whole:]
         for event in EVENT.finditer(text[:whole]):
@@ -165,9 +168,10 @@ class Bochs(Machine):
         return Ending("machine-stop", STATUS_STOPPED, f"Bochs stopped: {one_line(text)}")
 
     def ending(self):
-        ending = self.take_events()
-        if ending:
-            return ending
+        while text := self.events.read():
+            ending = self._read_events(text)
+            if ending:
+                return ending
         found = re.findall(r">>PANIC<< (.*)", (self.folder / "stderr").read_text(errors="replace"))
         if found:
             return self._judge_panic(found[-1], 0)

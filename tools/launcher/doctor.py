@@ -1,77 +1,61 @@
-"""./ringfence doctor: what is installed, what is missing, which command mends it."""
+"""./ringfence doctor: what is installed, what is missing, which command mends it.
+
+Reads tools/packages.txt, the same list that tools/setup installs from."""
 
 import shutil
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from .iso import GRUB_FOLDER
-from .options import one_line
+from .errors import UserError
+from .plan import ROOT
 
-MEND = "tools/setup"
-DEBIAN_PYTHON = "/usr/bin/python3"
+PACKAGES = ROOT / "tools" / "packages.txt"
+# The work that asks tools/setup for each part of the list.
+MENDED_BY = {"build": "run", "run": "run", "debug": "debug", "test": "test", "check": "check"}
 
-# What is looked for, the Debian package it comes in, and what it is for.
-PROGRAMS = (
-    ("qemu-system-i386", "qemu-system-x86", "runs everything"),
-    ("bochs", "bochs", "the second machine, strict as silicon"),
-    ("grub-mkrescue", "grub-common", "makes the ISO"),
-    ("xorriso", "xorriso", "makes the ISO"),
-    ("gcc", "gcc", "builds"),
-    ("ld", "binutils", "builds"),
-    ("make", "make", "builds"),
-    ("nasm", "nasm", "builds"),
-    ("gdb", "gdb", "make debug"),
-    ("clang-format", "clang-format", "make check"),
-    ("clang-tidy", "clang-tidy", "make check"),
-    ("cppcheck", "cppcheck", "make check"),
-)
-FILES = (
-    (GRUB_FOLDER / "modinfo.sh", "grub-pc-bin", "GRUB for PCs, in the ISO"),
-    (Path("/usr/include/Zydis/Zydis.h"), "libzydis-dev", "make test: the other decoder"),
-)
-PYTHON_MODULES = (
-    ("pytest", "python3-pytest", "make test"),
-    ("xdist", "python3-pytest-xdist", "make test"),
-    ("pytest_timeout", "python3-pytest-timeout", "make test"),
-    ("pexpect", "python3-pexpect", "make test"),
-)
+
+@dataclass(frozen=True)
+class Need:
+    part: str
+    package: str
+    proof: str
+    reason: str
+
+    def found(self):
+        """Where its proof is, or None."""
+        if self.proof.startswith("/"):
+            return self.proof if Path(self.proof).exists() else None
+        return shutil.which(self.proof)
 
 
 def run_doctor():
-    missing = []
-    for name, package, purpose, found in _examine():
-        print(f"{'ok     ' if found else 'MISSING'}  {name:<18} {purpose:<38} {found or f'package {package}'}")
-        if not found:
-            missing.append(package)
+    needs = read_packages()
+    missing = [need for need in needs if not need.found()]
+    for part in dict.fromkeys(need.part for need in needs):
+        print(f"to {part}:")
+        for need in needs:
+            if need.part == part:
+                _print_need(need)
     if not missing:
         print("\nEverything is installed.")
         return 0
-    print(f"\n{len(missing)} missing: {MEND} installs them on Debian and Ubuntu")
-    print(f"(or: apt-get install {' '.join(dict.fromkeys(missing))})")
+    work = dict.fromkeys(MENDED_BY[need.part] for need in missing)
+    print(f"\n{len(missing)} missing. On Debian and Ubuntu this installs them:")
+    for name in work:
+        print(f"  tools/setup {name}")
+    print(f"or: apt-get install {' '.join(dict.fromkeys(need.package for need in missing))}")
     return 1
 
 
-def _examine():
-    """Name, package, purpose, and a word about what was found; empty when nothing was."""
-    for name, package, purpose in PROGRAMS:
-        yield name, package, purpose, _version(name) if shutil.which(name) else ""
-    for path, package, purpose in FILES:
-        yield path.name, package, purpose, "there" if path.exists() else ""
-    for name, package, purpose in PYTHON_MODULES:
-        yield name, package, purpose, "there" if _has_module(name) else ""
+def read_packages():
+    try:
+        lines = PACKAGES.read_text().splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read tools/packages.txt: {error.strerror}") from None
+    return [Need(*line.split(None, 3)) for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _has_module(name):
-    # Debian's packages belong to Debian's Python, whichever one runs us.
-    python = DEBIAN_PYTHON if Path(DEBIAN_PYTHON).exists() else sys.executable
-    command = [python, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
-
-
-def _version(program):
-    if program == "bochs":  # it has no --version, and starts a machine when it does not understand
-        return "there"
-    result = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    lines = [line for line in result.stdout.splitlines() if any(character.isdigit() for character in line)]
-    return one_line(lines[0])[:60] if lines else "there"
+def _print_need(need):
+    found = need.found()
+    mark = "ok     " if found else "MISSING"
+    print(f"  {mark}  {need.package:<22} {need.reason}{f' ({found})' if found else ''}")

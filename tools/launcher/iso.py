@@ -1,19 +1,23 @@
 """Bootable ISO images with GRUB. `tools/make-iso` is the command; the machines use it for what
 they cannot load themselves."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from .errors import STATUS_BAD_INPUT, UserError
+from .errors import STATUS_BAD_INPUT, ToolMissing, UserError
 from .machine import find_program
 from .options import Parser, one_line
 
 GRUB_FOLDER = Path("/usr/lib/grub/i386-pc")
 # Leaving out fonts, languages and what nobody calls makes it ten times smaller and faster.
-GRUB_MODULES = "multiboot multiboot2 linux normal iso9660 biosdisk serial terminal echo halt reboot"
+GRUB_OPTIONS = (
+    *("-d", str(GRUB_FOLDER), "--fonts=", "--locales=", "--themes="),
+    "--install-modules=multiboot multiboot2 linux normal iso9660 biosdisk serial terminal echo halt",
+)
 CD_SECTOR = 2048
 BOOT_RECORD = b"\0CD001\1EL TORITO SPECIFICATION"
 
@@ -24,6 +28,7 @@ LOADERS = {
     "hypervisor": ("multiboot2", "module2"),
     "linux": ("linux", "initrd"),
 }
+EMPTY_WORD = "''"
 CANNOT_LOAD = "ringfence: error grub: cannot load"
 
 
@@ -31,33 +36,34 @@ def make_iso(configuration, files, output):
     """Writes `output` with the text `configuration` as GRUB's menu and `files`: place -> source."""
     grub = find_program("grub-mkrescue")
     if not (GRUB_FOLDER / "modinfo.sh").exists():
-        raise UserError("GRUB for PCs is not installed (package grub-pc-bin); `./ringfence doctor` says how to mend that")
+        raise ToolMissing("GRUB for PCs (package grub-pc-bin)")
     find_program("xorriso")
     output = Path(output)
     with tempfile.TemporaryDirectory(prefix="ringfence-iso-") as folder:
-        tree = Path(folder, "tree")
-        places = {"/boot/grub/grub.cfg": None} | files
-        for place, source in places.items():
-            target = tree / place.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source is None:
-                target.write_text(configuration)
-            else:
-                shutil.copyfile(source, target)
-        image = Path(folder, "image.iso")
-        options = ["-d", str(GRUB_FOLDER), "--fonts=", "--locales=", "--themes=", f"--install-modules={GRUB_MODULES}"]
-        result = subprocess.run(
-            [grub, *options, "-o", str(image), str(tree)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", env=os.environ | {"LC_ALL": "C"},
-        )
+        tree, image = Path(folder, "tree"), Path(folder, "image.iso")
+        _plant(tree, configuration, files)
+        command = [grub, *GRUB_OPTIONS, "-o", str(image), str(tree)]
+        environment = os.environ | {"LC_ALL": "C"}
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment)
         if result.returncode or not _is_bootable(image):
             raise UserError(f"grub-mkrescue could not make {output}: {_complaint(result)}")
         _put(image, output)
     return output
 
 
+def _plant(tree, configuration, files):
+    """Lays out the files as they shall lie in the image."""
+    menu = tree / "boot" / "grub" / "grub.cfg"
+    menu.parent.mkdir(parents=True)
+    menu.write_text(configuration)
+    for place, source in files.items():
+        target = tree / place.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
 def _is_bootable(image):
-    """grub-mkrescue can end with status 0 and an image that no PC boots, when GRUB's PC files are missing."""
+    """When GRUB's PC files are missing, grub-mkrescue ends with status 0 and an image that no PC boots."""
     try:
         with open(image, "rb") as file:
             file.seek(17 * CD_SECTOR)
@@ -67,7 +73,7 @@ def _is_bootable(image):
 
 
 def _complaint(result):
-    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    lines = [line for line in result.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() or "fail" in line.lower()]
     return one_line((errors or lines or [f"status {result.returncode}"])[0])
 
@@ -80,7 +86,8 @@ def _put(image, output):
         shutil.copyfile(image, half)
         half.replace(output)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            half.unlink()
         raise UserError(f"cannot write {output}: {error.strerror}") from None
 
 
@@ -96,11 +103,13 @@ def grub_configuration(plan, kernel_place):
     loader, beside = LOADERS[plan.kind]
     if plan.kind == "linux":
         commands = ["set gfxpayload=text", f"linux {kernel_place} {_quote(plan.arguments)}"]
-        commands += [f"initrd {' '.join('/guest/' + module.name for module in plan.modules)}"] if plan.modules else []
+        commands += [f"initrd /guest/{module.name}" for module in plan.modules]
     else:
-        # A native kernel sees its own name first, as it does with `qemu -kernel`.
-        words = plan.arguments if plan.kind == "hypervisor" else f"{plan.name} {plan.arguments}"
-        commands = [f"{loader} {kernel_place} {_quote(words)}"]
+        words = _quote(plan.arguments)
+        if plan.kind != "hypervisor":
+            # A native kernel sees its name, a space and the rest, to the byte as from `qemu -kernel`.
+            words = f"{plan.name} {words or EMPTY_WORD}"
+        commands = [f"{loader} {kernel_place} {words}"]
         commands += [
             f"{beside} /guest/{module.name} {module.name} {_quote(module.arguments)}" for module in plan.modules
         ]
@@ -137,6 +146,6 @@ def main(arguments):
         except OSError as error:
             raise UserError(f"cannot read {options.config}: {error.strerror}") from None
         make_iso(configuration, places, options.output)
-    except UserError as error:
+    except (UserError, OSError) as error:
         parser.exit(STATUS_BAD_INPUT, f"make-iso: {one_line(error)}\n")
     return 0

@@ -120,15 +120,16 @@ class Machine:
                 in_child()
             _die_with(parent)
 
-        self.process = subprocess.Popen(
-            command,
-            cwd=self.guest_folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=open(self.folder / "stderr", "wb"),
-            start_new_session=True,
-            preexec_fn=prepare,
-        )
+        with open(self.folder / "stderr", "wb") as stderr:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.guest_folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
 
     def kill(self):
         if self.process and self.process.poll() is None:

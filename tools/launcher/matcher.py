@@ -2,7 +2,7 @@
 
 import bisect
 
-WINDOW = 65536  # a match may not be longer than this
+WINDOW = 16384  # a match may not be longer than this
 
 
 class Watch:

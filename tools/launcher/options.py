@@ -77,7 +77,8 @@ def parse(arguments):
 def _build_parser():
     parser = Parser(prog="./ringfence", description=DESCRIPTION, epilog=EXAMPLES + "\n" + ENDINGS)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    run = commands.add_parser("run", help="boot a kernel", description=DESCRIPTION, epilog=EXAMPLES + "\n" + ENDINGS)
+    epilog = EXAMPLES + "\n" + ENDINGS
+    run = commands.add_parser("run", help="boot a kernel", description=DESCRIPTION, epilog=epilog)
     run.add_argument(
         "kernel",
         metavar="KERNEL",
@@ -85,16 +86,19 @@ def _build_parser():
         "or a Linux bzImage; recognised by its content",
     )
     run.add_argument("--initrd", metavar="FILE", help="an initial ramdisk; for Multiboot kernels a module")
-    run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line")
+    run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
     run.add_argument("--native", action="store_true", help="run it without the hypervisor: the reference")
     run.add_argument(
         "--engine",
         choices=("translate", "trap", "interpret"),
-        default="translate",
-        help="how the hypervisor runs guest kernel code (default translate; no effect with --native)",
+        default="interpret",
+        help="how the hypervisor runs guest kernel code (so far there is interpret, the default; "
+        "no effect with --native)",
     )
     run.add_argument(
-        "--stats", action="store_true", help="print the hypervisor's counters to stderr at the end (no effect with --native)"
+        "--stats",
+        action="store_true",
+        help="print the hypervisor's counters to stderr at the end (no effect with --native)",
     )
     _add_common(run)
     boot = commands.add_parser(
@@ -118,7 +122,8 @@ def _build_parser():
     commands.add_parser(
         "doctor",
         help="what is installed, what is missing, which command mends it",
-        description="Says what is installed, what is missing, and which command mends it. Status 1 when something is missing.",
+        description="Says what is installed, what is missing, and which command mends it.",
+        epilog="exit status: 0 when everything is there, 1 when something is missing",
     )
     return parser
 
@@ -158,7 +163,11 @@ def _add_common(parser):
         help=r"type TEXT (escapes \r \n \t \xNN \\) once --after has matched; may be repeated, each with its --after",
     )
     add("--after", metavar="REGEX", action="append", default=[], type=_regex, help="when to type --send")
-    add("--log", metavar="FILE", help="write the hypervisor's log (COM2) there; with --native what the kernel writes to COM2")
+    add(
+        "--log",
+        metavar="FILE",
+        help="write the hypervisor's log (COM2) there; with --native what the kernel writes to COM2 and port 0xE9",
+    )
     add(
         "--gdb",
         metavar="PORT",
@@ -167,7 +176,12 @@ def _add_common(parser):
         type=_port,
         help=f"wait for gdb on 127.0.0.1 before the first instruction (default port {DEFAULT_GDB_PORT}; QEMU only)",
     )
-    add("--boot", metavar="OPTIONS", default="", help="further boot options for the hypervisor (no effect with --native)")
+    add(
+        "--boot",
+        metavar="OPTIONS",
+        default="",
+        help="further boot options for the hypervisor (no effect with --native)",
+    )
 
 
 VALUE_OPTIONS = frozenset(
@@ -201,7 +215,7 @@ def _check(options):
         if re.search(r"[\0\r\n]", getattr(options, name, "")):
             raise UserError(f"--{name} must be one line")
     if options.command == "boot" and options.menu and (options.module or options.boot):
-        raise UserError("--menu takes everything from build/ringfence.iso: it cannot be combined with --module or --boot")
+        raise UserError("--menu takes everything from build/ringfence.iso: leave out --module and --boot")
 
 
 def _memory(text):

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HYPERVISOR = ROOT / "build" / "ringfence.elf"
 MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
+MEMORY_OF_HYPERVISOR = 32  # MB
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Plan:
     arguments: str = ""
     modules: list = field(default_factory=list)
     iso: Path = None
-    watch_log: bool = False  # COM2 is the hypervisor's log, and its last line says how it ended
-    must_log: bool = False  # an end without that line is the hypervisor's failure
+    native: bool = True  # no hypervisor: COM2 is the guest's own, not a log that says how it ended
+    must_log: bool = False  # an end without the log's last line is the hypervisor's failure
 
     def files(self):
         """The short name of each file, and where it lies on this computer."""
@@ -80,7 +81,7 @@ def plan_hypervisor(options, modules=()):
     if not re.search(r"\bat-end=", options):
         options = f"at-end=off {options}".strip()
     plan = Plan(kernel=HYPERVISOR, kind="hypervisor", name=HYPERVISOR.name, arguments=options)
-    plan.watch_log = plan.must_log = True
+    plan.native, plan.must_log = False, True
     for text in modules:
         path, _, arguments = text.partition("=")
         _add_module(plan, path, "--module", arguments)
@@ -91,7 +92,13 @@ def plan_menu():
     """build/ringfence.iso as it is. Its menu may also start a native guest, which has no log."""
     if not MENU_ISO.is_file():
         raise UserError("build/ringfence.iso is not there; `make` builds it")
-    return Plan(iso=MENU_ISO, watch_log=True)
+    return Plan(iso=MENU_ISO, native=False)
+
+
+def memory_beside_guest(plan):
+    """How many MB the machine needs beside the guest's own: the hypervisor, and the files it boots from."""
+    size = sum(path.stat().st_size for path in plan.files().values())
+    return MEMORY_OF_HYPERVISOR + (size >> 20) + 1
 
 
 def _add_module(plan, path, what, arguments):

@@ -1,6 +1,8 @@
 """QEMU as the machine underneath: its command line, and what its end means."""
 
-from .errors import STATUS_BAD_INPUT, STATUS_STOPPED
+import socket
+
+from .errors import STATUS_BAD_INPUT, STATUS_STOPPED, UserError
 from .iso import write_plan_iso
 from .machine import Ending, Fifo, FifoInput, GrowingFile, Machine, find_program
 from .options import one_line
@@ -34,6 +36,7 @@ class Qemu(Machine):
         if self.options.deterministic:
             command += DETERMINISTIC
         if self.options.gdb is not None:
+            _check_port(self.options.gdb)
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{self.options.gdb}"]
         self.spawn(command)
 
@@ -75,18 +78,26 @@ class Qemu(Machine):
         status = self.process.returncode
         log = self._own_log()
         trace = log.read_text(errors="replace") if log.exists() else ""
-        # The first reset happens while QEMU builds the machine, the second when it switches it on.
-        started = trace.count("CPU Reset") > 1
-        if status < 0 and started:
-            return Ending("machine-crash", STATUS_STOPPED, f"QEMU crashed: {one_line(self.complaint()) or -status}")
-        if not started:
-            why = one_line(self.complaint()) or f"status {status}"
-            return Ending("machine", STATUS_BAD_INPUT, f"QEMU did not start: {why}")
-        if status:
-            return Ending("debug-exit", status)
-        if "Triple fault" in trace:
+        complaint = one_line(self.complaint())
+        if status == 0 and "Triple fault" in trace:
             return Ending("triple-fault", STATUS_STOPPED, "the processor gave up after a triple fault")
-        return Ending("power-off", 0)
+        if status == 0:
+            return Ending("power-off", 0)
+        # QEMU's own failures have status 1 as well, and come before it switches the machine on:
+        # it resets the processor once while it builds the machine, and a second time then.
+        if complaint and trace.count("CPU Reset") < 2:
+            return Ending("machine", STATUS_BAD_INPUT, f"QEMU did not start: {complaint}")
+        if status < 0:
+            return Ending("machine-crash", STATUS_STOPPED, f"QEMU crashed: {complaint or f'signal {-status}'}")
+        return Ending("debug-exit", status)
+
+
+def _check_port(port):
+    """QEMU would complain too, but only after we had told people to connect."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise UserError(f"cannot offer gdb port {port}: {error.strerror}") from None
 
 
 def _module_text(module):

@@ -27,7 +27,7 @@ WRITE_SIZE = 512  # what a pipe or terminal that is ready takes without blocking
 QUIET_SECONDS = 0.2
 LONGEST_GOODBYE_SECONDS = 3.0
 # When everything is over, a reader that does not read is not waited for any longer.
-LONGEST_FLUSH_SECONDS = 5.0
+LONGEST_FLUSH_SECONDS = 2.0
 
 
 def run_session(machine_class, plan, options):
@@ -41,6 +41,8 @@ def run_session(machine_class, plan, options):
             if not signals.caught:
                 raise
             session.end_by_signal(signals.caught)
+        if options.stats and not plan.native:
+            session.print_counters()
         return session.ending
 
 
@@ -48,6 +50,7 @@ class Session:
     def __init__(self, machine_class, plan, options, signals):
         self.plan, self.options, self.signals = plan, options, signals
         self.machine_class = machine_class
+        self.log = None
         self.ending = None  # set once, by whatever comes first
         self.announced = None  # an Ending that the machine is still carrying out
         self.announced_at = self.heard_at = 0.0
@@ -61,14 +64,19 @@ class Session:
         self.deadline = None
 
     def run(self):
-        self.log = Log(self.options.log, self.plan.watch_log)
+        self.log = Log(self.options.log, not self.plan.native)
         try:
             with tempfile.TemporaryDirectory(prefix="ringfence-") as folder:
                 self._run_in(folder)
-            if not self.plan.watch_log:
+            if self.plan.native:
                 self.log.add_end(self.ending)
         finally:
             self.log.close()
+
+    def print_counters(self):
+        for counter in self.log.counters if self.log else ():
+            name, _, value = counter.partition("=")
+            sys.stderr.write(f"{name:<32} {value:>16}\n")
 
     def end_by_signal(self, number):
         self.ending = Ending(signal.Signals(number).name.lower(), STATUS_SIGNAL + number)
@@ -112,18 +120,21 @@ class Session:
 
     def _wait(self, seconds):
         """Until something can be done. The descriptors that are ready."""
-        poll = select.poll()
-        poll.register(self.signals.descriptor, select.POLLIN)
+        wanted = {self.signals.descriptor: select.POLLIN}
         if len(self.output) < ENOUGH_OUTPUT:
             for channel in (self.machine.console, self.machine.log, self.machine.events):
                 if channel and channel.descriptor is not None:
-                    poll.register(channel.descriptor, select.POLLIN)
+                    wanted[channel.descriptor] = select.POLLIN
         if self.stdin_open and len(self.input) < ENOUGH_INPUT:
-            poll.register(STDIN, select.POLLIN)
+            wanted[STDIN] = select.POLLIN
         if self.output:
-            poll.register(STDOUT, select.POLLOUT)
-        if self.input and self.machine.keyboard and self.machine.keyboard is not self.machine.console:
-            poll.register(self.machine.keyboard.descriptor, select.POLLOUT)
+            wanted[STDOUT] = select.POLLOUT
+        if self.input and self.machine.keyboard:
+            keyboard = self.machine.keyboard.descriptor  # on Bochs also the console
+            wanted[keyboard] = wanted.get(keyboard, 0) | select.POLLOUT
+        poll = select.poll()
+        for descriptor, events in wanted.items():
+            poll.register(descriptor, events)
         ready = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
         if self.signals.descriptor in ready:
             self.signals.drain()
@@ -158,7 +169,7 @@ class Session:
         if log:
             self.log.feed(log)
         told = machine.take_events()
-        if not self.plan.watch_log:
+        if self.plan.native:
             self.log.add_guest_text(machine.take_debug_console())
         if console:
             self._hear(console)
@@ -190,7 +201,8 @@ class Session:
             self.ending = self._explain(self.announced)
         elif self.deadline is not None and now >= self.deadline:
             what = "--expect did not match" if self.expect else "no end"
-            self.ending = Ending("timeout", STATUS_TIMEOUT, f"{what} within {self.options.timeout:g} seconds (--timeout)")
+            sentence = f"{what} within {self.options.timeout:g} seconds (--timeout)"
+            self.ending = Ending("timeout", STATUS_TIMEOUT, sentence)
 
     def _explain(self, ending):
         """The machine's end as the contract wants it told."""
