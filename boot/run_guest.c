@@ -40,18 +40,21 @@ static void clear_guest(void *vm, uint32_t address, uint32_t size)
 	}
 }
 
-static struct load_module as_load_module(const struct boot_module *module)
+/* A Multiboot kernel sees its own name first, as QEMU and older loaders give it. */
+static struct load_module as_load_module(const struct boot_module *module, char *line, size_t size)
 {
+	print_to_buffer(line, size, "%s%s%s", module->name, *module->text ? " " : "", module->text);
 	return (struct load_module){
 	        .bytes = (const uint8_t *)(uint32_t)module->start,
 	        .size = (uint32_t)(module->end - module->start),
-	        .command_line = module->text,
+	        .command_line = line,
 	};
 }
 
 static void load_kernel(void)
 {
 	static struct load_module modules[BOOT_MODULES_MAX];
+	static char lines[BOOT_MODULES_MAX][sizeof(struct boot_module)];
 	const struct guest_ram ram = {
 	        .size = (uint32_t)machine.vm.ram_size,
 	        .copy = copy_to_guest,
@@ -60,7 +63,7 @@ static void load_kernel(void)
 	};
 
 	for (uint32_t i = 0; i < boot_info.module_count; i++)
-		modules[i] = as_load_module(&boot_info.modules[i]);
+		modules[i] = as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
 	const struct load_request request = {
 	        .image = modules[0].bytes,
 	        .image_size = modules[0].size,

@@ -129,7 +129,7 @@ static void take_input(struct machine *machine, uint64_t now)
 		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
 
-static void look_for_the_end(struct machine *machine)
+bool machine_has_ended(struct machine *machine)
 {
 	const struct pc *pc = &machine->pc;
 
@@ -139,13 +139,13 @@ static void look_for_the_end(struct machine *machine)
 		vm_end(&machine->vm, EXIT_power_off, 0);
 	else if (pc->power.reset_requested)
 		vm_end(&machine->vm, EXIT_reset, 0);
+	return machine->vm.ended;
 }
 
 void machine_advance(struct machine *machine)
 {
 	uint64_t now = read_time(&machine->vm);
 
-	look_for_the_end(machine);
 	take_input(machine, now);
 	pc_advance(&machine->pc, now);
 }

@@ -21,7 +21,11 @@ struct machine {
 bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
                     size_t size);
 
-/* Gives the chips their time and the console's input, and sees whether the guest has ended. */
+/* Whether the guest was stopped or has ended itself; looked at before each instruction, so that a
+ * guest does nothing more after it has asked for its end. */
+bool machine_has_ended(struct machine *machine);
+
+/* Gives the chips their time and the console's input. */
 void machine_advance(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */

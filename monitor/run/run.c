@@ -12,12 +12,13 @@
  * time, and long enough that looking costs nothing. */
 #define SLICE 1000
 
-static enum exit_reason run_slice(struct vcpu *vcpu)
+static enum exit_reason run_slice(struct machine *machine)
 {
-	const struct vm *vm = vcpu->vm;
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	const struct vm *vm = &machine->vm;
 
 	for (int i = 0; i < SLICE; i++) {
-		if (vm->ended)
+		if (machine_has_ended(machine))
 			return vm->exit;
 		if (vcpu->halted && !vm->interrupt_waits(vm))
 			return EXIT_halted;
@@ -52,13 +53,13 @@ static void wait_for_interrupt(struct machine *machine)
 	uint64_t due = machine_next_due(machine);
 
 	statistics_count(guest_halts);
-	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	x86_disable_interrupts();
 	machine_advance(machine);
 	if (machine->vm.interrupt_waits(&machine->vm) || machine->vm.ended) {
 		x86_enable_interrupts();
 		return;
 	}
+	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),
 		          0, 0);
@@ -72,7 +73,7 @@ void run(struct machine *machine)
 {
 	while (!machine->vm.ended) {
 		machine_advance(machine);
-		enum exit_reason exit = run_slice(&machine->vm.vcpu);
+		enum exit_reason exit = run_slice(machine);
 		if (exit == EXIT_halted)
 			wait_for_interrupt(machine);
 	}
