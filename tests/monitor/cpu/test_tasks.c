@@ -174,6 +174,7 @@ TEST(what_fails_after_the_switch_belongs_to_the_new_task)
 		CHECK(!transfer_far_jump(vcpu, TSS_NEXT, 0, 4));
 		CHECK_EQ(vcpu->tr.selector, TSS_NEXT);
 		CHECK_EQ(vcpu->eip, NEXT_EIP);
+		CHECK_EQ(vcpu->instruction_eip, NEXT_EIP);
 		CHECK_EQ(vcpu->eflags, 0x202);
 		CHECK(small_took(vcpu, rows[i].vector, rows[i].error));
 	}
