@@ -149,7 +149,6 @@ static bool channel_level(const struct i8254_channel *channel, uint64_t tick)
 
 	switch (channel_mode(channel)) {
 	case 0:
-		return tick >= channel->zero;
 	case 1:
 		return tick >= channel->zero;
 	case 2:

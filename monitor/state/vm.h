@@ -26,16 +26,16 @@ struct vm_unit_run {
 	uint8_t code[16];
 	uint32_t length;
 	uint32_t registers[VCPU_REGISTERS]; /* ESP is not used */
-	uint32_t flags;			    /* the arithmetic ones */
-	uint8_t *state;			    /* as fxsave lays it out, 16-byte aligned */
+	uint32_t flags;                     /* the arithmetic ones */
+	uint8_t *state;                     /* as fxsave lays it out, 16-byte aligned */
 };
 
 #define VM_UNIT_NO_FAULT 0xFF
 
 /* The real unit, or what stands for it in a test. */
 struct vm_unit {
-	uint8_t *memory; /* room for an operand at any alignment */
-	uint32_t address; /* the same, as the encoded instruction names it */
+	uint8_t *memory;                         /* room for an operand at any alignment */
+	uint32_t address;                        /* the same, as the encoded instruction names it */
 	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
 };
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 
+import pytest
 from conftest import NATIVE, QEMU, Guest
 
 from conftest import ROOT

@@ -68,8 +68,10 @@ static inline void run_tables(struct vcpu *vcpu)
 	run_descriptor(RUN_RONLY, RUN_DATA, 0xFFF, 0x4091);
 	for (uint32_t vector = 0; vector < 256; vector++) {
 		uint32_t handler = RUN_HANDLERS + vector * 16;
-		small_put32(&run_machine, RUN_IDT + vector * 8, RUN_CODE0 << 16 | (handler & 0xFFFF));
-		small_put32(&run_machine, RUN_IDT + vector * 8 + 4, (handler & 0xFFFF0000) | 0x8E00);
+		small_put32(&run_machine, RUN_IDT + vector * 8,
+		            RUN_CODE0 << 16 | (handler & 0xFFFF));
+		small_put32(&run_machine, RUN_IDT + vector * 8 + 4,
+		            (handler & 0xFFFF0000) | 0x8E00);
 	}
 	small_put32(&run_machine, RUN_TASK + 4, RUN_STACK0);
 	small_put32(&run_machine, RUN_TASK + 8, RUN_DATA0);
@@ -131,15 +133,16 @@ static inline void run_change_page(struct vcpu *vcpu, uint32_t at, uint32_t bits
 	linear_flush(vcpu, true);
 }
 
-#define RUN_PUT(at, ...)                                               \
-	do {                                                           \
-		const uint8_t run_put[] = {__VA_ARGS__};               \
+#define RUN_PUT(at, ...)                                                  \
+	do {                                                              \
+		const uint8_t run_put[] = {__VA_ARGS__};                  \
 		memcpy(run_machine.ram + (at), run_put, sizeof(run_put)); \
 	} while (0)
 
 /* Writes the bytes at RUN_CODE and does one step from there. */
 #define RUN(vcpu, ...) (run_write(__VA_ARGS__), (vcpu)->eip = RUN_CODE, interpret_step(vcpu))
-#define run_write(...) run_write_bytes((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+#define run_write(...) \
+	run_write_bytes((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 static inline void run_write_bytes(const uint8_t *bytes, size_t size)
 {

@@ -9,10 +9,6 @@
 /* Nearly every function is compared with the processor that the test runs on. Which flags are
  * compared, and which must stay as they were, comes from opcodes.def: so its columns are tested,
  * too. */
-#if !defined(__x86_64__)
-#error "the arithmetic is compared with an x86 processor"
-#endif
-
 #define STATUS    FLAGS_OSZAPC
 #define RANDOMS   150000
 #define EDGES_MAX 24
