@@ -31,3 +31,16 @@ test: compare-decoder
 
 measure-decoder: $(BUILD)/measure_decoder $(BUILD)/measure_decoder.bin
 	tests/monitor/instructions/measure-decoder $^
+
+## make ask-silicon      verdicts and lengths against this computer's own processor, in 32-bit mode
+SILICON_FLAGS := -m32 -ffreestanding -fno-pic -fno-stack-protector -mno-sse -std=gnu17 -O2 -I. $(WARNINGS)
+
+$(BUILD)/ask_silicon: tests/monitor/instructions/ask_silicon.c \
+                      tests/monitor/instructions/ask_silicon_entry.asm $(DECODER_SOURCES) $(DECODER_PARTS)
+	@mkdir -p $(@D)
+	$(NASM) -f elf32 $(filter %.asm,$^) -o $@_entry.o
+	$(CC) $(SILICON_FLAGS) -static -nostdlib -no-pie $(filter %.c,$^) $@_entry.o -o $@
+
+.PHONY: ask-silicon
+ask-silicon: $(BUILD)/ask_silicon
+	$<

@@ -117,18 +117,16 @@ static void delivered(struct vcpu *vcpu, const struct vcpu_event *event)
 	vcpu->halted = false;
 }
 
-/* Delivers one event. When that fails, eip is once more that of the instruction that asked for it,
- * except after a switch to a task, to which the failure then belongs. */
+/* When it fails, eip is once more that of the instruction that asked for it. (A task that has been
+ * switched to has its own instruction_eip: the failure then belongs to it.) */
 static bool deliver_one(struct vcpu *vcpu, const struct vcpu_event *event)
 {
-	uint16_t task = vcpu->tr.selector;
-
 	if (gates_deliver(vcpu, event)) {
 		delivered(vcpu, event);
 		return true;
 	}
-	if (vcpu->tr.selector == task)
-		vcpu->eip -= event->length;
+	if (event->by_instruction)
+		vcpu->eip = vcpu->instruction_eip;
 	return false;
 }
 
@@ -240,17 +238,14 @@ bool events_take_interrupt(struct vcpu *vcpu)
 
 void events_raise_software(struct vcpu *vcpu, uint8_t vector)
 {
-	vcpu->event = (struct vcpu_event){.pending = true,
-	                                  .vector = vector,
-	                                  .is_software = true,
-	                                  .length = (uint8_t)(vcpu->eip - vcpu->instruction_eip)};
+	vcpu->event = (struct vcpu_event){
+	        .pending = true, .vector = vector, .is_software = true, .by_instruction = true};
 }
 
 void events_raise_int1(struct vcpu *vcpu)
 {
-	vcpu->event = (struct vcpu_event){.pending = true,
-	                                  .vector = FAULT_DB,
-	                                  .length = (uint8_t)(vcpu->eip - vcpu->instruction_eip)};
+	vcpu->event =
+	        (struct vcpu_event){.pending = true, .vector = FAULT_DB, .by_instruction = true};
 }
 
 bool events_check_int(struct vcpu *vcpu)

@@ -206,7 +206,7 @@ static void take_state(struct vcpu *vcpu, const struct task_switch *task)
 	vcpu->tr = task->to;
 	vcpu->cr0 |= VCPU_CR0_TS;
 	vcpu->debug[7] &= ~DR7_LOCAL;
-	vcpu->eip = state->eip;
+	vcpu->eip = vcpu->instruction_eip = state->eip;
 	vcpu->eflags = state->eflags | VCPU_EFLAGS_ONE;
 	vcpu->keeps_resume = task->event == NULL;
 	for (unsigned int i = 0; i < VCPU_REGISTERS; i++)

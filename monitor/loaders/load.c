@@ -64,7 +64,9 @@ bool load_add_segment(struct load *load, const struct load_segment *segment)
 		return LOAD_FAIL(load, ELF_TOO_MANY_SEGMENTS, LOAD_SEGMENTS);
 	if (segment->file_size > size)
 		return LOAD_FAIL(load, SEGMENT_SIZES, number, segment->file_size, size);
-	if (segment->offset > file || segment->file_size > file - segment->offset)
+	/* Where a segment without bytes of its own would be in the file means nothing. */
+	if (segment->file_size &&
+	    (segment->offset > file || segment->file_size > file - segment->offset))
 		return LOAD_FAIL(load, SEGMENT_TRUNCATED, number, segment->file_size,
 		                 segment->offset, file);
 	if (address > memory || size > memory - address)

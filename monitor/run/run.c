@@ -73,7 +73,9 @@ void run(struct machine *machine)
 {
 	while (!machine->vm.ended) {
 		machine_advance(machine);
+		uint64_t before = x86_read_tsc();
 		enum exit_reason exit = run_slice(machine);
+		statistics[STATISTIC_guest_cycles] += x86_read_tsc() - before;
 		if (exit == EXIT_halted)
 			wait_for_interrupt(machine);
 	}

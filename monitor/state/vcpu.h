@@ -106,9 +106,10 @@ struct vcpu_event {
 	bool pending;
 	uint8_t vector;
 	bool has_error;
-	bool is_fault;    /* eip is that of the instruction; RF is set in the pushed image */
-	bool is_software; /* int n, int3, into: checks the gate's DPL, EXT is clear */
-	uint8_t length; /* of the instruction behind which eip stands: where a failure goes back */
+	bool is_fault;       /* eip is that of the instruction; RF is set in the pushed image */
+	bool is_software;    /* int n, int3, into: checks the gate's DPL, EXT is clear */
+	bool by_instruction; /* int n and its kin: a failing delivery goes back to instruction_eip
+	                      */
 	uint32_t error;
 };
 

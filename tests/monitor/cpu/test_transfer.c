@@ -372,6 +372,35 @@ TEST(in_virtual_8086_mode)
 	CHECK(small_took(vcpu, FAULT_GP, 0));
 }
 
+/* All pages to themselves, but for the one below the inner stack's top. */
+static void page_without_stack(struct vcpu *vcpu)
+{
+	small_put32(&machine, 0xB000, 0xC000 | BITS_ALL);
+	for (uint32_t page = 0; page < SMALL_RAM; page += 0x1000)
+		small_put32(&machine, 0xC000 + page / 0x400,
+		            page == INNER_STACK - 0x1000 ? 0 : page | BITS_ALL);
+	CHECK(control_write_cr(vcpu, 3, 0xB000));
+	CHECK(control_write_cr(vcpu, 0, vcpu->cr0 | VCPU_CR0_PG));
+}
+
+TEST(a_page_fault_on_the_new_stack_leaves_nothing_half_done)
+{
+	for (uint32_t above = 0; above <= 4; above += 4) {
+		struct vcpu *vcpu = start(3);
+		struct vcpu before;
+
+		small_put32(&machine, AT_TSS + 4, INNER_STACK + above);
+		small_put32(&machine, INNER_STACK, 0x12345678);
+		page_without_stack(vcpu);
+		before = *vcpu;
+		CHECK(!transfer_far_call(vcpu, CALL_GATE, 0, 4));
+		CHECK_UNCHANGED(vcpu, before);
+		CHECK(small_took(vcpu, FAULT_PF, 2));
+		CHECK_EQ(vcpu->cr2, INNER_STACK - 4);
+		CHECK_EQ(small_get32(&machine, INNER_STACK), 0x12345678);
+	}
+}
+
 TEST(sysenter_and_sysexit)
 {
 	struct vcpu *vcpu = start(3);

@@ -134,6 +134,10 @@ TEST(bus_refuses_overlaps_and_a_range_too_many)
 	CHECK(!bus_attach(&bus, &range));
 	range = probe_range(&eight, 0x30, 0x40, 1);
 	CHECK(!bus_attach(&bus, &range));
+	range = probe_range(&eight, 0x40, 0x41, 1);
+	CHECK(!bus_attach(&bus, &range));
+	range = probe_range(&eight, 0x42, 0x43, 1);
+	CHECK(!bus_attach(&bus, &range));
 	for (uint16_t port = 0x100; bus.range_count < BUS_RANGES; port += 2) {
 		range = probe_range(&eight, port, port, 1);
 		CHECK(bus_attach(&bus, &range));

@@ -459,4 +459,15 @@ TEST(ns16550_switching_the_fifos_clears_both)
 	CHECK_EQ(in(LSR), 0x60);
 }
 
+TEST(ns16550_without_fifos_their_control_bits_do_nothing)
+{
+	set_up(true, 0x00);
+	out(THR, 'a');
+	out(THR, 'b');
+	receive("x");
+	out(FCR, 0x06);
+	CHECK_EQ(in(LSR), 0x01);
+	CHECK_EQ(in(RBR), 'x');
+}
+
 UNIT_MAIN

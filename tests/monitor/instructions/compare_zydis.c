@@ -172,7 +172,7 @@ static unsigned int make_prefixes(unsigned int set, uint8_t *bytes)
 	if (set & 4)
 		bytes[count++] = 0xF0;
 	if (set & 8)
-		bytes[count++] = 0x64;
+		bytes[count++] = set & 2 ? 0x3E : 0x64;
 	if (repeats[set >> 4])
 		bytes[count++] = repeats[set >> 4];
 	return count;
@@ -287,6 +287,27 @@ static void compare_truncated(unsigned int code_size)
 		fill(bytes, at);
 		for (size_t available = 1; available < INSTRUCTION_MAX_LENGTH; available++)
 			compare(bytes, available, code_size);
+	}
+}
+
+/* One- and two-byte opcodes behind so many prefixes that they come to the limit of 15 bytes. */
+static void compare_long(unsigned int code_size)
+{
+	for (unsigned int n = 0; n < 8 * 512; n++) {
+		unsigned int at = 8 + (n >> 9);
+		uint8_t bytes[BUFFER];
+
+		fill(bytes, 0);
+		memset(bytes, n & 1 ? 0x3E : 0xF2, at);
+		if (n & 256)
+			bytes[at++] = 0x0F;
+		bytes[at] = n;
+		for (unsigned int modrm = 0; modrm < 256; modrm += 5) {
+			bytes[at + 1] = modrm;
+			for (size_t available = 12; available <= INSTRUCTION_MAX_LENGTH;
+			     available++)
+				compare(bytes, available, code_size);
+		}
 	}
 }
 
@@ -409,6 +430,7 @@ int main(int argc, char **argv)
 		compare_legacy_maps(code_size);
 		compare_vector_maps(code_size);
 		compare_truncated(code_size);
+		compare_long(code_size);
 	}
 	compare_random(strings, seed);
 	wrong = differences_report(&explained);

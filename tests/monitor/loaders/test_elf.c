@@ -144,4 +144,18 @@ TEST(elf_refuses_an_entry_point_outside_and_too_many_segments)
 	CHECK_STR(refusal(), "the ELF file has no segment to load");
 }
 
+TEST(elf_takes_what_just_fits)
+{
+	make_kernel();
+	put32(28, ELF_SIZE - 64);
+	put_segment(ELF_SIZE - 64, 0x1000, 0xC0100000, 0x100000, 0x1000, 0x1800);
+	put_segment(ELF_SIZE - 32, 0x2000, 0xC0200000, 0x200000, 0x1000, 0x1000);
+	CHECK(kernel_image_load(&load, &request));
+	/* A segment of nothing but bss may point anywhere in the file. */
+	make_kernel();
+	put_segment(ELF_SEGMENT_2, 0x12345678, 0xC0200000, 0x200000, 0, 0x800);
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(get32(0x2007FC), 0);
+}
+
 UNIT_MAIN

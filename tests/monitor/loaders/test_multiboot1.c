@@ -285,4 +285,31 @@ TEST(multiboot1_refuses_a_guest_without_memory)
 	          "bytes has no such room left");
 }
 
+TEST(multiboot1_takes_what_just_fits)
+{
+	static char line[LOAD_COMMAND_LINE + 1];
+	struct load_module module = {(const uint8_t *)line, 1, line};
+
+	memset(line, 'x', LOAD_COMMAND_LINE);
+	make_kernel(0);
+	request.modules = &module;
+	request.module_count = 1;
+	CHECK(kernel_image_load(&load, &request));
+	/* The header is all there is, loaded where it says, without bss, into the least of
+	 * memories. */
+	make_flat();
+	request.image_size = HEADER + 32;
+	ram.size = LOAD_LEAST_MEMORY;
+	put32(HEADER + 12, 0x9FFE0);
+	put32(HEADER + 16, 0x9FFE0);
+	put32(HEADER + 20, 0xA0000);
+	put32(HEADER + 24, 0xA0000);
+	put32(HEADER + 28, 0x9FFFF);
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(load.entry.eip, 0x9FFFF);
+	CHECK_EQ(get32(0x9FFE0), 0x1BADB002);
+	CHECK_EQ(information(UPPER), 0);
+	CHECK_EQ(information(MAP_SIZE), 3 * 24);
+}
+
 UNIT_MAIN
