@@ -221,6 +221,8 @@ bool control_write_debug(struct vcpu *vcpu, unsigned int number, uint32_t value)
 	else if (found == &vcpu->debug[7])
 		value = (value & DR7_WRITABLE) | DR7_FIXED;
 	*found = value;
+	/* Whether a page is buffered depends on what is watched. */
+	linear_flush(vcpu, true);
 	return true;
 }
 

@@ -291,18 +291,11 @@ struct alu_product alu_imul(unsigned int size, uint32_t a, uint32_t b, uint32_t 
  * quotient must fit into 32 bits, which is to say dividend >> 32 < divisor. */
 static uint32_t divide(uint64_t dividend, uint32_t divisor, uint32_t *remainder)
 {
-	uint64_t rest = dividend >> 32;
-	uint32_t quotient = 0;
+	uint32_t quotient;
 
-	for (unsigned int bit = 32; bit-- > 0;) {
-		rest = rest << 1 | (dividend >> bit & 1);
-		quotient <<= 1;
-		if (rest >= divisor) {
-			rest -= divisor;
-			quotient |= 1;
-		}
-	}
-	*remainder = (uint32_t)rest;
+	__asm__("divl %4"
+	        : "=a"(quotient), "=d"(*remainder)
+	        : "0"((uint32_t)dividend), "1"((uint32_t)(dividend >> 32)), "rm"(divisor));
 	return quotient;
 }
 

@@ -11,6 +11,9 @@
 #define MEMO_SIZE  2048
 #define MEMO_WORDS 4
 
+/* What an instruction that faults has met does not count; that it switched tasks does. */
+#define DR6_BREAKPOINTS 0xFu
+
 struct memo {
 	uint32_t words[MEMO_WORDS],
 	        masks[MEMO_WORDS]; /* the instruction's bytes; the rest masked */
@@ -139,7 +142,6 @@ static enum interpret_result deliver_fault(struct vcpu *vcpu)
 
 enum interpret_result interpret_step(struct vcpu *vcpu)
 {
-	uint16_t task = vcpu->tr.selector;
 	const struct memo *memo;
 	struct memo scratch;
 
@@ -153,9 +155,9 @@ enum interpret_result interpret_step(struct vcpu *vcpu)
 		return deliver_fault(vcpu);
 	vcpu->eip += memo->instruction.length;
 	if (!memo->handler(vcpu, &memo->instruction)) {
-		/* What goes wrong after a switch of tasks is the new task's. */
-		if (vcpu->tr.selector == task)
-			vcpu->eip = vcpu->instruction_eip;
+		/* After a switch of tasks it is the new task's eip that stands there. */
+		vcpu->eip = vcpu->instruction_eip;
+		vcpu->debug_met &= ~DR6_BREAKPOINTS;
 		return deliver_fault(vcpu);
 	}
 	vcpu->instructions++;

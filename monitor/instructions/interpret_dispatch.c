@@ -7,6 +7,7 @@
 #include "monitor/instructions/interpret_data.h"
 #include "monitor/instructions/interpret_strings.h"
 #include "monitor/instructions/interpret_system.h"
+#include "monitor/instructions/interpret_unit.h"
 
 /* HANDLER_mnemonic, or HANDLER_feature_mnemonic where a later feature took an old name, or FAMILY_
  * for whatever a feature brought. Each expands to a comma and a handler, so that it comes second in
@@ -226,8 +227,15 @@
 #define HANDLER_out         , interpret_out
 
 /* The real unit runs what computes with its registers. */
-#define HANDLER_SSE2_movsd , interpret_undefined
-#define HANDLER_SSE2_cmpsd , interpret_undefined
+#define HANDLER_SSE2_movsd , interpret_sse
+#define HANDLER_SSE2_cmpsd , interpret_sse
+#define HANDLER_fwait      , interpret_fwait
+#define FAMILY_X87         , interpret_x87
+#define FAMILY_CMOV        , interpret_x87
+#define FAMILY_MMX         , interpret_mmx
+#define FAMILY_FXSR        , interpret_fxsave
+#define FAMILY_SSE         , interpret_sse
+#define FAMILY_SSE2        , interpret_sse
 
 #define HANDLER(mnemonic, feature)             \
 	CHOOSE(HANDLER_##feature##_##mnemonic, \

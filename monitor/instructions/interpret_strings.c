@@ -3,6 +3,7 @@
 #include "monitor/cpu/control.h"
 #include "monitor/devices/bus.h"
 #include "monitor/instructions/alu.h"
+#include "monitor/memory/watchpoints.h"
 #include "monitor/state/vm.h"
 
 /* Iterations in one step of the interpreter. Interrupts come only from devices, which nobody
@@ -66,12 +67,12 @@ static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int
 
 	if (in->repeat == REPEAT_NONE)
 		return once(vcpu, in);
-	/* Single stepping traps after each. */
+	/* Single stepping traps after each, and so does a breakpoint that an iteration has met. */
 	if (vcpu->eflags & VCPU_EFLAGS_TF)
 		iterations = 1;
 	count = cut(in, vcpu->registers[VCPU_ECX]);
 	while (count > 0) {
-		if (iterations-- == 0) {
+		if (iterations-- == 0 || vcpu->debug_met) {
 			vcpu->eip -= in->length;
 			vcpu->keeps_resume = true;
 			return true;
@@ -181,6 +182,7 @@ static bool input_once(struct vcpu *vcpu, const struct instruction *in)
 	value = bus_read(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, size);
 	if (!linear_write(vcpu, at, &value, size, LINEAR_AS_CPL))
 		return false;
+	watchpoints_note_port(vcpu, port, size);
 	advance(vcpu, in, VCPU_EDI);
 	return true;
 }
@@ -199,6 +201,7 @@ static bool output_once(struct vcpu *vcpu, const struct instruction *in)
 	if (!control_check_port(vcpu, port, element_size(in)) || !read_source(vcpu, in, &value))
 		return false;
 	bus_write(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, element_size(in), value);
+	watchpoints_note_port(vcpu, port, element_size(in));
 	advance(vcpu, in, VCPU_ESI);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include "monitor/cpu/control.h"
 #include "monitor/cpu/identity.h"
 #include "monitor/devices/bus.h"
+#include "monitor/memory/watchpoints.h"
 #include "monitor/state/vm.h"
 
 #define RPL_MASK      3u
@@ -325,6 +326,7 @@ bool interpret_in(struct vcpu *vcpu, const struct instruction *in)
 
 	if (!interpret_get(vcpu, in, 1, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
+	watchpoints_note_port(vcpu, (uint16_t)port, size);
 	return interpret_set(vcpu, in, 0,
 	                     bus_read(vm->bus, vm->read_time(vm), (uint16_t)port, size));
 }
@@ -337,6 +339,7 @@ bool interpret_out(struct vcpu *vcpu, const struct instruction *in)
 
 	if (!interpret_get(vcpu, in, 0, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
+	watchpoints_note_port(vcpu, (uint16_t)port, size);
 	bus_write(vm->bus, vm->read_time(vm), (uint16_t)port, size,
 	          interpret_get_register(vcpu, VCPU_EAX, size));
 	return true;

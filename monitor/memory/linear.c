@@ -3,9 +3,12 @@
 #include "kernel/string.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/memory/watchpoints.h"
 #include "monitor/state/fault.h"
 
 #define LARGE_SHIFT 22
+
+#define EXECUTE_RIGHTS (LINEAR_EXECUTE | LINEAR_EXECUTE << LINEAR_USER_SHIFT)
 
 /* The part of an access that lies in one page. */
 struct piece {
@@ -45,6 +48,8 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	        .page = found->page.value,
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
+	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
+		linear_entry(vcpu, at)->rights &= EXECUTE_RIGHTS;
 	if (found->large)
 		vcpu->tlb_large[region / 32] |= 1u << region % 32;
 }
@@ -155,6 +160,8 @@ bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum l
 	read_piece(vcpu, &pieces[0], to);
 	if (pieces[1].size)
 		read_piece(vcpu, &pieces[1], (uint8_t *)to + pieces[0].size);
+	if (watchpoints_are_on(vcpu))
+		watchpoints_note_data(vcpu, at, size, false);
 	return true;
 }
 
@@ -168,6 +175,8 @@ bool linear_write_slow(struct vcpu *vcpu, gva_t at, const void *from, size_t siz
 	write_piece(vcpu, &pieces[0], from);
 	if (pieces[1].size)
 		write_piece(vcpu, &pieces[1], (const uint8_t *)from + pieces[0].size);
+	if (watchpoints_are_on(vcpu))
+		watchpoints_note_data(vcpu, at, size, true);
 	return true;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
 #define MEGABYTE     (1u << 20)
@@ -114,6 +115,7 @@ bool machine_create(struct machine *machine, const char *name, uint32_t memory_m
 	if (!allocate_memory(machine, memory_mb, problem, size))
 		return false;
 	wire(machine);
+	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
 	machine->started_tsc = x86_read_tsc();

@@ -34,8 +34,9 @@ struct vm_unit_run {
 
 /* The real unit, or what stands for it in a test. */
 struct vm_unit {
-	uint8_t *memory;                         /* room for an operand at any alignment */
-	uint32_t address;                        /* the same, as the encoded instruction names it */
+	uint8_t *memory;  /* room for an operand at any alignment */
+	uint32_t address; /* the same, as the encoded instruction names it */
+	uint32_t code;    /* where the instruction runs: what the unit notes as its address */
 	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
 };
 

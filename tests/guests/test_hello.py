@@ -6,9 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import NATIVE, QEMU, Guest
-
-from conftest import ROOT
+from conftest import NATIVE, QEMU, ROOT, Guest
 
 
 def test_hello_says_its_line_and_powers_off(guest):
