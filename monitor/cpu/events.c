@@ -9,7 +9,6 @@
 
 #define DR6_MET   0x0000000Fu /* B0 to B3: replaced by each #DB, the others only gather */
 #define DR6_STEP  0x00004000u /* BS */
-#define DR7_ON    0x000000FFu /* any L or G */
 #define DR7_GUARD 0x00002000u /* GD: off while #DB is handled */
 
 /* How faults combine. What no fault is (interrupts, traps, int n) is benign whatever its vector. */
@@ -220,10 +219,10 @@ static bool leave_shadow(struct vcpu *vcpu)
 
 	vcpu->interrupt_shadow = false;
 	vcpu->debug_shadow = false;
-	return !breakpoints_too && vcpu->debug[7] & DR7_ON && take_breakpoint(vcpu);
+	return !breakpoints_too && vcpu->debug[7] & EVENTS_DR7_ON && take_breakpoint(vcpu);
 }
 
-bool events_take_interrupt(struct vcpu *vcpu)
+bool events_take_interrupt_slowly(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
 
@@ -231,9 +230,9 @@ bool events_take_interrupt(struct vcpu *vcpu)
 		return leave_shadow(vcpu);
 	if (vcpu->nmi_pending && !vcpu->nmi_blocked)
 		return take_nmi(vcpu);
-	if (vcpu->eflags & VCPU_EFLAGS_IF && vm->interrupt_waits(vm))
+	if (vcpu->eflags & VCPU_EFLAGS_IF && vm->interrupt_waits)
 		return deliver_vector(vcpu, vm->acknowledge_interrupt(vm));
-	return vcpu->debug[7] & DR7_ON && take_breakpoint(vcpu);
+	return vcpu->debug[7] & EVENTS_DR7_ON && take_breakpoint(vcpu);
 }
 
 void events_raise_software(struct vcpu *vcpu, uint8_t vector)
@@ -268,7 +267,7 @@ static void take_debug_traps(struct vcpu *vcpu)
 		deliver_debug(vcpu, met);
 }
 
-void events_instruction_completed(struct vcpu *vcpu)
+void events_complete_slowly(struct vcpu *vcpu)
 {
 	if (!vcpu->keeps_resume)
 		vcpu->eflags &= ~VCPU_EFLAGS_RF;

@@ -1,7 +1,7 @@
 /* The guest's data breakpoints: which accesses DR0 to DR3 and DR7 ask to be told of.
  *
- * memory/linear.c does not buffer data rights for a page with a watchpoint on it, so that each access
- * there comes by; all others cost nothing. What is met is only noted: the #DB comes when the
+ * memory/linear.c does not buffer data rights for a page with a watchpoint on it, so that each
+ * access there comes by; all others cost nothing. What is met is only noted: the #DB comes when the
  * instruction has ended (cpu/events.c). Breakpoints on instructions are not its business. */
 #ifndef MONITOR_MEMORY_WATCHPOINTS_H
 #define MONITOR_MEMORY_WATCHPOINTS_H

@@ -33,15 +33,16 @@ static uint64_t read_tsc(const struct vm *vm)
 	return x86_read_tsc() - machine_of(vm)->started_tsc;
 }
 
-static bool interrupt_waits(const struct vm *vm)
-{
-	return machine_of(vm)->pc.interrupts.output;
-}
-
 static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	statistics_count(guest_interrupts);
 	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
+}
+
+static void set_processor_line(void *vm, unsigned int input, bool level)
+{
+	(void)input;
+	((struct vm *)vm)->interrupt_waits = level;
 }
 
 static void transmit(void *machine, uint8_t byte)
@@ -68,6 +69,7 @@ static void report_unknown_port(void *owner, const struct bus_unknown *access)
 static void wire(struct machine *machine)
 {
 	const struct pc_outside outside = {
+	        .processor = {set_processor_line, &machine->vm, 0},
 	        .com1_transmit = transmit,
 	        .debug_line = hand_out_debug_line,
 	        .unknown_port = report_unknown_port,
@@ -78,7 +80,6 @@ static void wire(struct machine *machine)
 	machine->vm.bus = &machine->pc.bus;
 	machine->vm.read_time = read_time;
 	machine->vm.read_tsc = read_tsc;
-	machine->vm.interrupt_waits = interrupt_waits;
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
 	pc_wire(&machine->pc, &outside);
 	pc_reset(&machine->pc, 0);
@@ -131,7 +132,7 @@ static void take_input(struct machine *machine, uint64_t now)
 		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
 
-bool machine_has_ended(struct machine *machine)
+void machine_note_end(struct machine *machine)
 {
 	const struct pc *pc = &machine->pc;
 
@@ -139,9 +140,8 @@ bool machine_has_ended(struct machine *machine)
 		vm_end(&machine->vm, EXIT_debug_exit, pc->debug_exit.status);
 	else if (pc->power.off_requested)
 		vm_end(&machine->vm, EXIT_power_off, 0);
-	else if (pc->power.reset_requested)
+	else
 		vm_end(&machine->vm, EXIT_reset, 0);
-	return machine->vm.ended;
 }
 
 void machine_advance(struct machine *machine)

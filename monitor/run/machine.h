@@ -21,9 +21,18 @@ struct machine {
 bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
                     size_t size);
 
+void machine_note_end(struct machine *machine);
+
 /* Whether the guest was stopped or has ended itself; looked at before each instruction, so that a
  * guest does nothing more after it has asked for its end. */
-bool machine_has_ended(struct machine *machine);
+static inline bool machine_has_ended(struct machine *machine)
+{
+	const struct pc *pc = &machine->pc;
+
+	if (pc->debug_exit.requested || pc->power.off_requested || pc->power.reset_requested)
+		machine_note_end(machine);
+	return machine->vm.ended;
+}
 
 /* Gives the chips their time and the console's input. */
 void machine_advance(struct machine *machine);

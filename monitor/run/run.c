@@ -20,7 +20,7 @@ static enum exit_reason run_slice(struct machine *machine)
 	for (int i = 0; i < SLICE; i++) {
 		if (machine_has_ended(machine))
 			return vm->exit;
-		if (vcpu->halted && !vm->interrupt_waits(vm))
+		if (vcpu->halted && !vm->interrupt_waits)
 			return EXIT_halted;
 		interpret_step(vcpu);
 	}
@@ -55,7 +55,7 @@ static void wait_for_interrupt(struct machine *machine)
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
-	if (machine->vm.interrupt_waits(&machine->vm) || machine->vm.ended) {
+	if (machine->vm.interrupt_waits || machine->vm.ended) {
 		x86_enable_interrupts();
 		return;
 	}

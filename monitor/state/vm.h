@@ -53,9 +53,8 @@ struct vm {
 	struct bus *bus;
 	uint64_t (*read_time)(const struct vm *vm);
 	uint64_t (*read_tsc)(const struct vm *vm);
-	/* The vector of the interrupt that the processor now takes; asked only when one is there.
-	 */
-	bool (*interrupt_waits)(const struct vm *vm);
+	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
+	/* The vector of the interrupt that the processor takes; asked only when one waits. */
 	uint8_t (*acknowledge_interrupt)(struct vm *vm);
 
 	/* instructions/interpret_unit.c */

@@ -146,12 +146,6 @@ static inline void set_ring(struct small_machine *m, uint8_t level, uint16_t cod
 	vcpu->instruction_eip = BEGIN;
 }
 
-static inline bool no_interrupt(const struct vm *vm)
-{
-	(void)vm;
-	return false;
-}
-
 /* In ring 0, with the stacks of rings 0 and 1 in the TSS. */
 static inline struct vcpu *start_kernel(struct small_machine *m)
 {
@@ -166,7 +160,6 @@ static inline struct vcpu *start_kernel(struct small_machine *m)
 	small_put32(m, AT_TSS + 12, INNER_STACK);
 	small_put32(m, AT_TSS + 16, MIDDLE_DATA | 1);
 	set_ring(m, 0, KERNEL_CODE, KERNEL_DATA, KERNEL_STACK);
-	m->vm.interrupt_waits = no_interrupt;
 	return vcpu;
 }
 

@@ -39,12 +39,6 @@ static inline uint64_t run_time(const struct vm *vm)
 	return vm->vcpu.instructions;
 }
 
-static inline bool run_no_interrupt(const struct vm *vm)
-{
-	(void)vm;
-	return false;
-}
-
 static inline void run_descriptor(unsigned int selector, uint32_t base, uint32_t limit,
                                   uint32_t attributes)
 {
@@ -106,7 +100,6 @@ static inline struct vcpu *run_start(void)
 	run_machine.vm.bus = &run_bus;
 	run_machine.vm.read_time = run_time;
 	run_machine.vm.read_tsc = run_time;
-	run_machine.vm.interrupt_waits = run_no_interrupt;
 	run_tables(vcpu);
 	segments_load_task(vcpu, RUN_TSS);
 	run_set_ring(vcpu, 0);
