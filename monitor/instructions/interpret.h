@@ -17,4 +17,9 @@ enum interpret_result {
 
 enum interpret_result interpret_step(struct vcpu *vcpu);
 
+/* The same as several steps, in less time: at least one and at most `most`, and none after the
+ * first that may concern anybody outside: a device, a halt, an interrupt or fault. Returns how
+ * many. */
+uint32_t interpret_run(struct vcpu *vcpu, uint32_t most);
+
 #endif

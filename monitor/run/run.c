@@ -17,12 +17,12 @@ static enum exit_reason run_slice(struct machine *machine)
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct vm *vm = &machine->vm;
 
-	for (int i = 0; i < SLICE; i++) {
+	for (uint32_t done = 0; done < SLICE;) {
 		if (machine_has_ended(machine))
 			return vm->exit;
 		if (vcpu->halted && !vm->interrupt_waits)
 			return EXIT_halted;
-		interpret_step(vcpu);
+		done += interpret_run(vcpu, SLICE - done);
 	}
 	return EXIT_slice_ended;
 }
