@@ -23,11 +23,9 @@ $(BUILD)/measure_decoder.bin: /usr/lib/grub/i386-pc/normal.mod
 	@mkdir -p $(@D)
 	objcopy -O binary -j .text $< $@
 
-.PHONY: compare-decoder measure-decoder test
+.PHONY: compare-decoder measure-decoder
 compare-decoder: $(BUILD)/compare_zydis
 	$< $(COMPARE_STRINGS)
-
-test: compare-decoder
 
 measure-decoder: $(BUILD)/measure_decoder $(BUILD)/measure_decoder.bin
 	tests/monitor/instructions/measure-decoder $^

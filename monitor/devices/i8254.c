@@ -1,5 +1,6 @@
 #include "monitor/devices/i8254.h"
 
+#include "kernel/divide.h"
 #include "monitor/devices/virtual_time.h"
 
 #define NEVER VIRTUAL_TIME_NEVER
@@ -30,7 +31,7 @@ uint64_t i8254_tick_at(uint64_t now)
 {
 	uint32_t rest;
 
-	return virtual_time_divide(now * TICKS, TICKS_NANOSECONDS, &rest);
+	return divide_by_word(now * TICKS, TICKS_NANOSECONDS, &rest);
 }
 
 uint64_t i8254_time_of(uint64_t tick)
@@ -39,7 +40,7 @@ uint64_t i8254_time_of(uint64_t tick)
 
 	if (tick == NEVER)
 		return NEVER;
-	return virtual_time_divide(tick * TICKS_NANOSECONDS + TICKS - 1, TICKS, &rest);
+	return divide_by_word(tick * TICKS_NANOSECONDS + TICKS - 1, TICKS, &rest);
 }
 
 /* Modes 2 and 3 are also known as 6 and 7. */
@@ -94,7 +95,7 @@ static uint32_t channel_position(const struct i8254_channel *channel, uint64_t t
 
 	if (channel->starts_low)
 		elapsed += (channel->period + 1) / 2;
-	*periods = virtual_time_divide(elapsed, channel->period, &position);
+	*periods = divide_by_word(elapsed, channel->period, &position);
 	return position;
 }
 
@@ -128,7 +129,7 @@ static uint32_t channel_element(const struct i8254_channel *channel, uint64_t ti
 		return channel_square_wave(channel, channel_position(channel, tick, &periods));
 	if (elapsed <= channel->initial)
 		return channel->initial - (uint32_t)elapsed;
-	virtual_time_divide(elapsed - channel->initial, modulus, &rest);
+	divide_by_word(elapsed - channel->initial, modulus, &rest);
 	return rest ? modulus - rest : 0;
 }
 

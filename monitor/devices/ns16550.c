@@ -1,5 +1,6 @@
 #include "monitor/devices/ns16550.h"
 
+#include "kernel/divide.h"
 #include "monitor/devices/virtual_time.h"
 
 enum {
@@ -96,7 +97,7 @@ static uint64_t uart_character_time(const struct ns16550 *uart)
 	if (uart->line_control & LINE_TWO_STOP_BITS)
 		half_bits += data_bits == 5 ? 1 : 2;
 	/* Half a bit at divisor 1 is 10^9 / 230400 ns = 78125 / 18 ns. */
-	return virtual_time_divide((uint64_t)half_bits * divisor * 78125, 18, &rest);
+	return divide_by_word((uint64_t)half_bits * divisor * 78125, 18, &rest);
 }
 
 static uint8_t uart_modem_lines(const struct ns16550 *uart)

@@ -1,7 +1,6 @@
 #include "monitor/devices/port61.h"
 
-#include "monitor/devices/virtual_time.h"
-
+#include "kernel/divide.h"
 enum {
 	GATE_2 = 0x01,
 	WRITABLE = 0x0F,
@@ -22,7 +21,7 @@ uint32_t port61_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 	uint32_t value = port61->control, rest;
 
 	(void)port, (void)size;
-	if (virtual_time_divide(i8254_tick_at(now), REFRESH_TICKS, &rest) & 1)
+	if (divide_by_word(i8254_tick_at(now), REFRESH_TICKS, &rest) & 1)
 		value |= REFRESH;
 	if (i8254_output(port61->timer, now, SPEAKER_CHANNEL))
 		value |= OUTPUT_2;
