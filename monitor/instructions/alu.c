@@ -26,7 +26,7 @@ static uint32_t flag_if(uint32_t condition, uint32_t flag)
 }
 
 /* S, Z and P, which depend on nothing but the result. */
-static uint32_t szp_of(unsigned int size, uint32_t value)
+static inline uint32_t szp_of(unsigned int size, uint32_t value)
 {
 	return flag_if(value & sign_of(size), FLAGS_S) | flag_if(value == 0, FLAGS_Z) |
 	       flag_if(!__builtin_parity(value & 0xFF), FLAGS_P);
@@ -37,8 +37,8 @@ static uint32_t replace(uint32_t flags, uint32_t which, uint32_t by)
 	return (flags & ~which) | by;
 }
 
-static struct alu_result add(unsigned int size, uint32_t a, uint32_t b, uint32_t carry,
-                             uint32_t flags)
+static inline __attribute__((always_inline)) struct alu_result
+add(unsigned int size, uint32_t a, uint32_t b, uint32_t carry, uint32_t flags)
 {
 	uint32_t mask = mask_of(size);
 	uint64_t sum = (uint64_t)(a & mask) + (b & mask) + carry;
@@ -50,8 +50,8 @@ static struct alu_result add(unsigned int size, uint32_t a, uint32_t b, uint32_t
 	return (struct alu_result){value, replace(flags, FLAGS_OSZAPC, set)};
 }
 
-static struct alu_result subtract(unsigned int size, uint32_t a, uint32_t b, uint32_t borrow,
-                                  uint32_t flags)
+static inline __attribute__((always_inline)) struct alu_result
+subtract(unsigned int size, uint32_t a, uint32_t b, uint32_t borrow, uint32_t flags)
 {
 	uint32_t mask = mask_of(size);
 	uint32_t value = (a - b - borrow) & mask;
@@ -63,7 +63,8 @@ static struct alu_result subtract(unsigned int size, uint32_t a, uint32_t b, uin
 	return (struct alu_result){value, replace(flags, FLAGS_OSZAPC, set)};
 }
 
-static struct alu_result logic(unsigned int size, uint32_t value, uint32_t flags)
+static inline __attribute__((always_inline)) struct alu_result logic(unsigned int size,
+                                                                     uint32_t value, uint32_t flags)
 {
 	value &= mask_of(size);
 	return (struct alu_result){value, replace(flags, FLAGS_OSZAPC, szp_of(size, value))};

@@ -24,7 +24,7 @@ struct memo {
 	uint32_t words[MEMO_WORDS]; /* the instruction's bytes, */
 	uint32_t masks[MEMO_WORDS]; /* and which bits of the words are its own */
 	struct instruction instruction;
-};
+} __attribute__((aligned(128))); /* a power of two is found without a multiplication */
 
 _Static_assert(MEMO_BYTES > INSTRUCTION_MAX_LENGTH, "the longest instruction fits");
 
@@ -42,6 +42,8 @@ static inline bool memo_is_of(const struct memo *memo, const uint8_t *bytes, uns
 	__builtin_memcpy(&word, bytes, sizeof(word));
 	if (((word ^ memo->words[0]) & memo->masks[0]) || memo->code_size != code_size)
 		return false;
+	if (memo->word_count == 1)
+		return true;
 	for (unsigned int i = 1; i < memo->word_count; i++) {
 		__builtin_memcpy(&word, bytes + 4 * i, sizeof(word));
 		if ((word ^ memo->words[i]) & memo->masks[i])
@@ -119,15 +121,12 @@ static bool decode_slowly(struct vcpu *vcpu, gva_t at, struct instruction *in)
 	return refuse(vcpu, result);
 }
 
-/* MEMO_BYTES bytes of code must be there. NULL after a fault. */
-static inline const struct memo *find_memo(struct vcpu *vcpu, const uint8_t *bytes, uint32_t eip,
-                                           unsigned int code_size)
+/* NULL after a fault. Kept out of line, for what calls it is the hottest loop there is. */
+__attribute__((noinline)) static const struct memo *
+renew_memo(struct vcpu *vcpu, struct memo *memo, const uint8_t *bytes, unsigned int code_size)
 {
-	struct memo *memo = &memos[(eip ^ eip >> 11) % MEMO_SIZE];
 	enum decode_result result;
 
-	if (memo_is_of(memo, bytes, code_size))
-		return memo;
 	memo->code_size = 0;
 	result = instruction_decode(bytes, MEMO_BYTES, code_size, &memo->instruction);
 	if (result != DECODE_OK) {
@@ -136,6 +135,15 @@ static inline const struct memo *find_memo(struct vcpu *vcpu, const uint8_t *byt
 	}
 	memo_fill(memo, bytes, code_size);
 	return memo;
+}
+
+/* MEMO_BYTES bytes of code must be there. NULL after a fault. */
+static inline const struct memo *find_memo(struct vcpu *vcpu, const uint8_t *bytes, uint32_t eip,
+                                           unsigned int code_size)
+{
+	struct memo *memo = &memos[(eip ^ eip >> 11) % MEMO_SIZE];
+
+	return memo_is_of(memo, bytes, code_size) ? memo : renew_memo(vcpu, memo, bytes, code_size);
 }
 
 /* Code that can be run without a look at page tables and limits: each instruction that begins at

@@ -10,12 +10,39 @@ typedef struct alu_result decimal_operation(uint32_t ax, uint32_t flags);
 /* These are inlined into one function for each operation: it is what most instructions are. */
 #define INLINE static inline __attribute__((always_inline))
 
+/* 32-bit registers, or one and a constant. */
+INLINE bool is_register_form(const struct instruction *in)
+{
+	return in->operands[0].size == 4 && in->operands[0].kind == OPERAND_IS_GENERAL &&
+	       in->operands[1].kind != OPERAND_IS_MEMORY;
+}
+
+INLINE uint32_t second_of_register_form(const struct vcpu *vcpu, const struct instruction *in)
+{
+	return in->operands[1].kind == OPERAND_IS_GENERAL ? vcpu->registers[in->operands[1].number]
+	                                                  : in->immediate;
+}
+
+INLINE bool change_register(struct vcpu *vcpu, const struct instruction *in,
+                            binary_operation *operation)
+{
+	uint32_t *first = &vcpu->registers[in->operands[0].number];
+	struct alu_result result =
+	        operation(4, *first, second_of_register_form(vcpu, in), vcpu->eflags);
+
+	*first = result.value;
+	vcpu->eflags = result.flags;
+	return true;
+}
+
 INLINE bool change(struct vcpu *vcpu, const struct instruction *in, binary_operation *operation)
 {
 	struct alu_result result;
 	uint32_t a, b;
 	gva_t at;
 
+	if (is_register_form(in))
+		return change_register(vcpu, in, operation);
 	if (!interpret_get(vcpu, in, 1, &b) || !interpret_open(vcpu, in, &at, &a))
 		return false;
 	result = operation(in->operands[0].size, a, b, vcpu->eflags);
@@ -29,6 +56,12 @@ INLINE bool compare(struct vcpu *vcpu, const struct instruction *in, binary_oper
 {
 	uint32_t a, b;
 
+	if (is_register_form(in)) {
+		a = vcpu->registers[in->operands[0].number];
+		b = second_of_register_form(vcpu, in);
+		vcpu->eflags = operation(4, a, b, vcpu->eflags).flags;
+		return true;
+	}
 	if (!interpret_get(vcpu, in, 0, &a) || !interpret_get(vcpu, in, 1, &b))
 		return false;
 	vcpu->eflags = operation(in->operands[0].size, a, b, vcpu->eflags).flags;

@@ -55,7 +55,7 @@ bool interpret_call(struct vcpu *vcpu, const struct instruction *in)
 	uint32_t eip;
 
 	if (!get_target(vcpu, in, &eip) || !check_target(vcpu, eip) ||
-	    !transfer_push(vcpu, vcpu->eip, in->operand_size))
+	    !interpret_push_value(vcpu, vcpu->eip, in->operand_size))
 		return false;
 	vcpu->eip = eip;
 	return true;
@@ -72,7 +72,7 @@ bool interpret_ret(struct vcpu *vcpu, const struct instruction *in)
 {
 	uint32_t esp = vcpu->registers[VCPU_ESP], eip;
 
-	if (!transfer_pop(vcpu, &eip, in->operand_size))
+	if (!interpret_pop_value(vcpu, &eip, in->operand_size))
 		return false;
 	if (!go(vcpu, eip)) {
 		vcpu->registers[VCPU_ESP] = esp;

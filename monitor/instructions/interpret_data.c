@@ -1,7 +1,6 @@
 #include "monitor/instructions/interpret_data.h"
 
 #include "monitor/cpu/control.h"
-#include "monitor/cpu/transfer.h"
 #include "monitor/instructions/alu.h"
 
 #define ENTER_LEVELS 32
@@ -37,6 +36,18 @@ static void hold_after_stack_load(struct vcpu *vcpu, enum vcpu_segment segment)
 {
 	if (segment == VCPU_SS)
 		vcpu->interrupt_shadow = vcpu->debug_shadow = true;
+}
+
+bool interpret_copy(struct vcpu *vcpu, const struct instruction *in)
+{
+	vcpu->registers[in->operands[0].number] = vcpu->registers[in->operands[1].number];
+	return true;
+}
+
+bool interpret_set_immediate(struct vcpu *vcpu, const struct instruction *in)
+{
+	vcpu->registers[in->operands[0].number] = in->immediate;
+	return true;
 }
 
 bool interpret_mov_to_segment(struct vcpu *vcpu, const struct instruction *in)
@@ -154,13 +165,29 @@ bool interpret_push(struct vcpu *vcpu, const struct instruction *in)
 {
 	uint32_t value;
 
-	return interpret_get(vcpu, in, 0, &value) && transfer_push(vcpu, value, in->operand_size);
+	return interpret_get(vcpu, in, 0, &value) &&
+	       interpret_push_value(vcpu, value, in->operand_size);
+}
+
+bool interpret_push_register(struct vcpu *vcpu, const struct instruction *in)
+{
+	return interpret_push_value(vcpu, vcpu->registers[in->operands[0].number], 4);
+}
+
+bool interpret_pop_register(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t value;
+
+	if (!interpret_pop_value(vcpu, &value, 4))
+		return false;
+	vcpu->registers[in->operands[0].number] = value;
+	return true;
 }
 
 bool interpret_push_segment(struct vcpu *vcpu, const struct instruction *in)
 {
-	return transfer_push(vcpu, vcpu->segments[in->operands[0].number].selector,
-	                     in->operand_size);
+	return interpret_push_value(vcpu, vcpu->segments[in->operands[0].number].selector,
+	                            in->operand_size);
 }
 
 /* An address made with ESP is made with the ESP after the pop. */
@@ -168,7 +195,7 @@ bool interpret_pop(struct vcpu *vcpu, const struct instruction *in)
 {
 	uint32_t esp = vcpu->registers[VCPU_ESP], value;
 
-	if (!transfer_pop(vcpu, &value, in->operand_size))
+	if (!interpret_pop_value(vcpu, &value, in->operand_size))
 		return false;
 	if (interpret_set(vcpu, in, 0, value))
 		return true;
@@ -181,7 +208,7 @@ bool interpret_pop_segment(struct vcpu *vcpu, const struct instruction *in)
 	enum vcpu_segment segment = (enum vcpu_segment)in->operands[0].number;
 	uint32_t esp = vcpu->registers[VCPU_ESP], selector;
 
-	if (!transfer_pop(vcpu, &selector, in->operand_size))
+	if (!interpret_pop_value(vcpu, &selector, in->operand_size))
 		return false;
 	if (!segments_load(vcpu, segment, (uint16_t)selector)) {
 		vcpu->registers[VCPU_ESP] = esp;
@@ -197,7 +224,7 @@ bool interpret_pusha(struct vcpu *vcpu, const struct instruction *in)
 
 	for (unsigned int i = VCPU_EAX; i <= VCPU_EDI; i++) {
 		uint32_t value = i == VCPU_ESP ? esp : vcpu->registers[i];
-		if (!transfer_push(vcpu, value, in->operand_size)) {
+		if (!interpret_push_value(vcpu, value, in->operand_size)) {
 			vcpu->registers[VCPU_ESP] = esp;
 			return false;
 		}
@@ -211,7 +238,7 @@ bool interpret_popa(struct vcpu *vcpu, const struct instruction *in)
 	uint32_t esp = vcpu->registers[VCPU_ESP], values[VCPU_REGISTERS];
 
 	for (int i = VCPU_EDI; i >= VCPU_EAX; i--)
-		if (!transfer_pop(vcpu, &values[i], in->operand_size)) {
+		if (!interpret_pop_value(vcpu, &values[i], in->operand_size)) {
 			vcpu->registers[VCPU_ESP] = esp;
 			return false;
 		}
@@ -240,7 +267,7 @@ static bool push_outer_frames(struct vcpu *vcpu, unsigned int count, unsigned in
 		uint32_t pointer = 0, offset = from - i * size;
 		if (!interpret_read(vcpu, VCPU_SS, stack_is_big(vcpu) ? offset : offset & 0xFFFF,
 		                    &pointer, size) ||
-		    !transfer_push(vcpu, pointer, size))
+		    !interpret_push_value(vcpu, pointer, size))
 			return false;
 	}
 	return true;
@@ -253,11 +280,11 @@ static bool enter(struct vcpu *vcpu, const struct instruction *in, uint32_t *fra
 	uint32_t top;
 	gva_t at;
 
-	if (!transfer_push(vcpu, vcpu->registers[VCPU_EBP], size))
+	if (!interpret_push_value(vcpu, vcpu->registers[VCPU_EBP], size))
 		return false;
 	*frame = vcpu->registers[VCPU_ESP];
 	if (level > 0 &&
-	    (!push_outer_frames(vcpu, level, size) || !transfer_push(vcpu, *frame, size)))
+	    (!push_outer_frames(vcpu, level, size) || !interpret_push_value(vcpu, *frame, size)))
 		return false;
 	top = vcpu->registers[VCPU_ESP] - in->immediate;
 	if (!stack_is_big(vcpu))
@@ -286,7 +313,7 @@ bool interpret_leave(struct vcpu *vcpu, const struct instruction *in)
 	uint32_t esp = vcpu->registers[VCPU_ESP], value;
 
 	set_stack_pointer(vcpu, vcpu->registers[VCPU_EBP]);
-	if (!transfer_pop(vcpu, &value, in->operand_size)) {
+	if (!interpret_pop_value(vcpu, &value, in->operand_size)) {
 		vcpu->registers[VCPU_ESP] = esp;
 		return false;
 	}
@@ -297,14 +324,15 @@ bool interpret_leave(struct vcpu *vcpu, const struct instruction *in)
 bool interpret_pushf(struct vcpu *vcpu, const struct instruction *in)
 {
 	return interpret_require_v86_iopl(vcpu) &&
-	       transfer_push(vcpu, vcpu->eflags & PUSHED_FLAGS, in->operand_size);
+	       interpret_push_value(vcpu, vcpu->eflags & PUSHED_FLAGS, in->operand_size);
 }
 
 bool interpret_popf(struct vcpu *vcpu, const struct instruction *in)
 {
 	uint32_t value;
 
-	if (!interpret_require_v86_iopl(vcpu) || !transfer_pop(vcpu, &value, in->operand_size))
+	if (!interpret_require_v86_iopl(vcpu) ||
+	    !interpret_pop_value(vcpu, &value, in->operand_size))
 		return false;
 	vcpu->eflags = control_merge_eflags(vcpu, value & ~VCPU_EFLAGS_RF, in->operand_size);
 	return true;

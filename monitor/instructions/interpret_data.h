@@ -5,7 +5,9 @@
 #include "monitor/instructions/interpret_operands.h"
 
 interpret_handler interpret_mov, interpret_mov_to_segment, interpret_mov_from_segment;
-interpret_handler interpret_load, interpret_store; /* mov with memory, the other way plain */
+/* mov of 32 bits, by where it goes. */
+interpret_handler interpret_load, interpret_store, interpret_copy, interpret_set_immediate;
+interpret_handler interpret_push_register, interpret_pop_register;
 interpret_handler interpret_movzx, interpret_movsx, interpret_cmov;
 interpret_handler interpret_lea, interpret_xchg, interpret_xlat, interpret_bswap;
 interpret_handler interpret_load_far_pointer;

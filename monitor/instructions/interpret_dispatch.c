@@ -276,34 +276,42 @@ static bool is_offered(enum opcode_feature feature)
 	}
 }
 
-/* One mnemonic, different instructions: what kind of operands it has decides. */
+/* One mnemonic, different instructions: what kind of operands it has decides. The last ones are
+ * only there because they are common. */
+static const struct {
+	interpret_handler *general;
+	uint8_t first, second; /* enum operand_kind */
+	uint8_t size;          /* of the first operand, 0: any */
+	interpret_handler *special;
+} refinements[] = {
+        {interpret_mov, OPERAND_IS_SEGMENT, OPERAND_IS_GENERAL, 0, interpret_mov_to_segment},
+        {interpret_mov, OPERAND_IS_SEGMENT, OPERAND_IS_MEMORY, 0, interpret_mov_to_segment},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_SEGMENT, 0, interpret_mov_from_segment},
+        {interpret_mov, OPERAND_IS_MEMORY, OPERAND_IS_SEGMENT, 0, interpret_mov_from_segment},
+        {interpret_mov, OPERAND_IS_CONTROL, OPERAND_IS_GENERAL, 0, interpret_mov_to_control},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_CONTROL, 0, interpret_mov_from_control},
+        {interpret_mov, OPERAND_IS_DEBUG, OPERAND_IS_GENERAL, 0, interpret_mov_to_debug},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_DEBUG, 0, interpret_mov_from_debug},
+        {interpret_push, OPERAND_IS_SEGMENT, OPERAND_IS_NONE, 0, interpret_push_segment},
+        {interpret_pop, OPERAND_IS_SEGMENT, OPERAND_IS_NONE, 0, interpret_pop_segment},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_MEMORY, 4, interpret_load},
+        {interpret_mov, OPERAND_IS_MEMORY, OPERAND_IS_GENERAL, 4, interpret_store},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_GENERAL, 4, interpret_copy},
+        {interpret_mov, OPERAND_IS_GENERAL, OPERAND_IS_IMMEDIATE, 4, interpret_set_immediate},
+        {interpret_push, OPERAND_IS_GENERAL, OPERAND_IS_NONE, 4, interpret_push_register},
+        {interpret_pop, OPERAND_IS_GENERAL, OPERAND_IS_NONE, 4, interpret_pop_register},
+};
+
 static interpret_handler *refine(const struct instruction *in, interpret_handler *handler)
 {
-	const struct operand *first = &in->operands[0], *second = &in->operands[1];
+	uint8_t first = in->operand_count > 0 ? in->operands[0].kind : OPERAND_IS_NONE;
+	uint8_t second = in->operand_count > 1 ? in->operands[1].kind : OPERAND_IS_NONE;
 
-	if (handler == interpret_mov) {
-		if (first->kind == OPERAND_IS_SEGMENT)
-			return interpret_mov_to_segment;
-		if (second->kind == OPERAND_IS_SEGMENT)
-			return interpret_mov_from_segment;
-		if (first->kind == OPERAND_IS_CONTROL)
-			return interpret_mov_to_control;
-		if (second->kind == OPERAND_IS_CONTROL)
-			return interpret_mov_from_control;
-		if (first->kind == OPERAND_IS_DEBUG)
-			return interpret_mov_to_debug;
-		if (second->kind == OPERAND_IS_DEBUG)
-			return interpret_mov_from_debug;
-		if (second->kind == OPERAND_IS_MEMORY && first->size == 4)
-			return interpret_load;
-		if (first->kind == OPERAND_IS_MEMORY && second->kind == OPERAND_IS_GENERAL &&
-		    first->size == 4)
-			return interpret_store;
-	}
-	if (handler == interpret_push && first->kind == OPERAND_IS_SEGMENT)
-		return interpret_push_segment;
-	if (handler == interpret_pop && first->kind == OPERAND_IS_SEGMENT)
-		return interpret_pop_segment;
+	for (size_t i = 0; i < sizeof(refinements) / sizeof(refinements[0]); i++)
+		if (refinements[i].general == handler && refinements[i].first == first &&
+		    refinements[i].second == second &&
+		    (!refinements[i].size || refinements[i].size == in->operands[0].size))
+			return refinements[i].special;
 	return handler;
 }
 

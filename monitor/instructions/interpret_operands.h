@@ -8,6 +8,7 @@
 #define MONITOR_INSTRUCTIONS_INTERPRET_OPERANDS_H
 
 #include "monitor/cpu/segments.h"
+#include "monitor/cpu/transfer.h"
 #include "monitor/instructions/decode.h"
 #include "monitor/memory/linear.h"
 #include "monitor/state/fault.h"
@@ -169,6 +170,30 @@ static inline bool interpret_close(struct vcpu *vcpu, const struct instruction *
 	if (operand->kind == OPERAND_IS_MEMORY)
 		return linear_write(vcpu, at, &value, operand->size, LINEAR_AS_CPL);
 	interpret_set_register(vcpu, operand->number, operand->size, value);
+	return true;
+}
+
+/* transfer_push and transfer_pop, with what nearly always holds decided here: a 32-bit stack. */
+static inline bool interpret_push_value(struct vcpu *vcpu, uint32_t value, unsigned int size)
+{
+	uint32_t esp = vcpu->registers[VCPU_ESP] - size;
+
+	if (!(vcpu->segments[VCPU_SS].attributes & VCPU_ATTRIBUTE_BIG))
+		return transfer_push(vcpu, value, size);
+	if (!interpret_write(vcpu, VCPU_SS, esp, &value, size))
+		return false;
+	vcpu->registers[VCPU_ESP] = esp;
+	return true;
+}
+
+static inline bool interpret_pop_value(struct vcpu *vcpu, uint32_t *value, unsigned int size)
+{
+	if (!(vcpu->segments[VCPU_SS].attributes & VCPU_ATTRIBUTE_BIG))
+		return transfer_pop(vcpu, value, size);
+	*value = 0;
+	if (!interpret_read(vcpu, VCPU_SS, vcpu->registers[VCPU_ESP], value, size))
+		return false;
+	vcpu->registers[VCPU_ESP] += size;
 	return true;
 }
 

@@ -60,6 +60,14 @@ static bool is_found(const struct vcpu *vcpu, const struct instruction *in)
 	       (in->repeat == REPEAT_WHILE_NOT_EQUAL && equal);
 }
 
+/* eip stays at an instruction that has not come to its end; RF, if it was set, stays too. */
+static bool go_on_later(struct vcpu *vcpu, const struct instruction *in)
+{
+	vcpu->eip -= in->length;
+	vcpu->keeps_resume = true;
+	return true;
+}
+
 static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int iterations,
                    interpret_handler *once)
 {
@@ -72,11 +80,8 @@ static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int
 		iterations = 1;
 	count = cut(in, vcpu->registers[VCPU_ECX]);
 	while (count > 0) {
-		if (iterations-- == 0 || vcpu->debug_met) {
-			vcpu->eip -= in->length;
-			vcpu->keeps_resume = true;
-			return true;
-		}
+		if (iterations-- == 0 || vcpu->debug_met)
+			return go_on_later(vcpu, in);
 		if (!once(vcpu, in))
 			return false;
 		count--;
@@ -85,6 +90,38 @@ static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int
 			break;
 	}
 	return true;
+}
+
+/* Where the elements at segment:index lie in our memory, when the next of them can be accessed one
+ * after the other with nothing to look at in between; *count is made smaller to that end. */
+static uint8_t *find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_register index,
+                         unsigned int size, enum segment_access access, uint32_t *count)
+{
+	const struct vcpu_segment_register *in = &vcpu->segments[segment];
+	gva_t at = gva(in->base + vcpu->registers[index]);
+	uint32_t room = (GUEST_PAGE_SIZE - at.value % GUEST_PAGE_SIZE) / size;
+
+	if (*count > room)
+		*count = room;
+	if (at.value % size || !segments_allow(in, vcpu->registers[index], *count * size, access))
+		return NULL;
+	return linear_find(vcpu, at,
+	                   linear_right(vcpu, access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ,
+	                                LINEAR_AS_CPL));
+}
+
+/* Ordinary copying and filling: upwards, and nobody wants to be told of each element. */
+static bool may_run(const struct vcpu *vcpu, const struct instruction *in)
+{
+	return in->repeat == REPEAT_ALWAYS && in->address_size == 4 &&
+	       vcpu->registers[VCPU_ECX] > 0 && !watchpoints_are_on(vcpu) &&
+	       !(vcpu->eflags & (VCPU_EFLAGS_DF | VCPU_EFLAGS_TF));
+}
+
+static bool finish_run(struct vcpu *vcpu, const struct instruction *in, uint32_t count)
+{
+	vcpu->registers[VCPU_ECX] -= count;
+	return vcpu->registers[VCPU_ECX] == 0 || go_on_later(vcpu, in);
 }
 
 static bool move_once(struct vcpu *vcpu, const struct instruction *in)
@@ -98,8 +135,28 @@ static bool move_once(struct vcpu *vcpu, const struct instruction *in)
 	return true;
 }
 
+/* Element by element: where source and destination overlap, what was written is read again. */
+static bool move_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
+{
+	unsigned int size = element_size(in);
+	uint8_t *from = find_run(vcpu, in->memory.segment, VCPU_ESI, size, SEGMENT_READ, count);
+	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+
+	if (!from || !to)
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		linear_copy_simple(to + i * size, from + i * size, size);
+	vcpu->registers[VCPU_ESI] += *count * size;
+	vcpu->registers[VCPU_EDI] += *count * size;
+	return true;
+}
+
 bool interpret_movs(struct vcpu *vcpu, const struct instruction *in)
 {
+	uint32_t count = vcpu->registers[VCPU_ECX];
+
+	if (may_run(vcpu, in) && move_run(vcpu, in, &count))
+		return finish_run(vcpu, in, count);
 	return repeat(vcpu, in, ITERATIONS, move_once);
 }
 
@@ -128,8 +185,25 @@ static bool store_once(struct vcpu *vcpu, const struct instruction *in)
 	return true;
 }
 
+static bool store_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
+{
+	unsigned int size = element_size(in);
+	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+
+	if (!to)
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		linear_copy_simple(to + i * size, &vcpu->registers[VCPU_EAX], size);
+	vcpu->registers[VCPU_EDI] += *count * size;
+	return true;
+}
+
 bool interpret_stos(struct vcpu *vcpu, const struct instruction *in)
 {
+	uint32_t count = vcpu->registers[VCPU_ECX];
+
+	if (may_run(vcpu, in) && store_run(vcpu, in, &count))
+		return finish_run(vcpu, in, count);
 	return repeat(vcpu, in, ITERATIONS, store_once);
 }
 

@@ -29,7 +29,6 @@
 #define RUN_CODE16 0x30
 #define RUN_SMALL  0x38 /* data of ring 0, a page from RUN_DATA */
 #define RUN_RONLY  0x40 /* the same, read only */
-#define RUN_TASK2  0x48
 
 static struct small_machine run_machine;
 static struct bus run_bus;
