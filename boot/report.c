@@ -117,6 +117,6 @@ void report_run(void)
 	              (layout_address(image_code_end) - layout_address(layout_image)) >> 10,
 	              (layout_address(image_end) - layout_address(layout_image)) >> 10,
 	              layout_address(layout_image));
-	console_print("That is all: there is no engine yet that could run a guest.\n");
+	console_print("That is all; mode=run starts the first module as a guest.\n");
 	machine_end("report-shown", STATUS_GOOD);
 }

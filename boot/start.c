@@ -5,6 +5,7 @@
 #include "boot/memory.h"
 #include "boot/panic_test.h"
 #include "boot/report.h"
+#include "boot/run_guest.h"
 #include "boot/self_test.h"
 #include "kernel/clock.h"
 #include "kernel/console.h"
@@ -63,6 +64,8 @@ static void start_on_own_stack(void)
 	panic_test_run();
 
 	switch (options.mode) {
+	case OPTION_MODE_RUN:
+		run_guest();
 	case OPTION_MODE_SELF_TEST:
 		self_test_run();
 	case OPTION_MODE_ECHO:

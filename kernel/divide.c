@@ -2,7 +2,7 @@
 
 /* Two steps of the processor's own 64-by-32 division; the first remainder is below the divisor,
  * so the second step cannot overflow. */
-static uint64_t divide_by_word(uint64_t dividend, uint32_t divisor, uint64_t *remainder)
+uint64_t divide_by_word(uint64_t dividend, uint32_t divisor, uint32_t *remainder)
 {
 	uint32_t high = (uint32_t)(dividend >> 32), low = (uint32_t)dividend;
 	uint32_t high_quotient = high / divisor, rest = high % divisor, low_quotient;
@@ -16,8 +16,12 @@ uint64_t divide_unsigned(uint64_t dividend, uint64_t divisor, uint64_t *remainde
 {
 	uint64_t quotient = 0, rest = 0;
 
-	if (divisor >> 32 == 0)
-		return divide_by_word(dividend, (uint32_t)divisor, remainder);
+	if (divisor >> 32 == 0) {
+		uint32_t word_rest;
+		quotient = divide_by_word(dividend, (uint32_t)divisor, &word_rest);
+		*remainder = word_rest;
+		return quotient;
+	}
 	for (int bit = 63; bit >= 0; bit--) {
 		uint64_t carry = rest >> 63;
 		rest = (rest << 1) | ((dividend >> bit) & 1);
@@ -32,11 +36,12 @@ uint64_t divide_unsigned(uint64_t dividend, uint64_t divisor, uint64_t *remainde
 
 uint64_t divide_scaled(uint64_t a, uint32_t b, uint32_t c)
 {
-	uint64_t low = (a & UINT32_MAX) * b, rest;
+	uint64_t low = (a & UINT32_MAX) * b;
+	uint32_t rest;
 	uint64_t high = (a >> 32) * b + (low >> 32);
 	uint64_t quotient = divide_by_word(high, c, &rest);
 
-	return (quotient << 32) + divide_by_word((rest << 32) | (uint32_t)low, c, &rest);
+	return (quotient << 32) + divide_by_word((uint64_t)rest << 32 | (uint32_t)low, c, &rest);
 }
 
 uint64_t __udivmoddi4(uint64_t dividend, uint64_t divisor, uint64_t *remainder)

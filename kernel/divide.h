@@ -9,6 +9,9 @@
 
 uint64_t divide_unsigned(uint64_t dividend, uint64_t divisor, uint64_t *remainder);
 
+/* By a divisor of 32 bits: two divisions of the processor. */
+uint64_t divide_by_word(uint64_t dividend, uint32_t divisor, uint32_t *remainder);
+
 /* a * b / c with a 96-bit product in between; the quotient must fit 64 bits. */
 uint64_t divide_scaled(uint64_t a, uint32_t b, uint32_t c);
 

@@ -10,6 +10,8 @@ struct entry {
 
 extern const struct entry exception_table_start[], exception_table_end[];
 
+uint8_t exception_table_vector;
+
 bool exception_table_recover(struct trap_frame *frame)
 {
 	for (const struct entry *e = exception_table_start; e < exception_table_end; e++) {
@@ -17,6 +19,7 @@ bool exception_table_recover(struct trap_frame *frame)
 			continue;
 		statistics_count(accesses_recovered);
 		trace_add(TRACE_recovered, frame->vector, frame->eip, 0);
+		exception_table_vector = (uint8_t)frame->vector;
 		frame->eip = e->go_on;
 		return true;
 	}

@@ -19,6 +19,9 @@ struct trap_frame;
 /* When the interrupted instruction is in the table, makes the frame go on where it says. */
 bool exception_table_recover(struct trap_frame *frame);
 
+/* The exception that was recovered from last. */
+extern uint8_t exception_table_vector;
+
 /* Each returns false when the access faulted. */
 bool recoverable_read8(const volatile void *at, uint8_t *value);
 bool recoverable_write8(volatile void *at, uint8_t value);

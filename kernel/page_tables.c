@@ -60,6 +60,11 @@ void page_tables_map(uint32_t linear, mpa_t frame, uint64_t flags)
 	set_entry(linear, frame.value | flags | no_execute() | PTE_PRESENT);
 }
 
+void page_tables_map_code(uint32_t linear, mpa_t frame)
+{
+	set_entry(linear, frame.value | PTE_PRESENT);
+}
+
 void page_tables_unmap(uint32_t linear)
 {
 	set_entry(linear, 0);

@@ -27,6 +27,8 @@ void page_tables_start(uint64_t memory_end);
 
 /* Data, not executable. The frames of a table that is missing come from the frame allocator. */
 void page_tables_map(uint32_t linear, mpa_t frame, uint64_t flags);
+/* Code that is made while we run: executable here, and writable only through the direct map. */
+void page_tables_map_code(uint32_t linear, mpa_t frame);
 void page_tables_unmap(uint32_t linear);
 
 /* Memory below DIRECT_MAP_END as a pointer. */

@@ -30,6 +30,7 @@
 static char reason[200];
 static bool traps_ready, reporting;
 static const char *section;
+static void (*describe_guest)(panic_line line);
 
 static void begin(const char *name)
 {
@@ -83,6 +84,15 @@ static void report_code(uint32_t eip)
 	format_line("at eip: %s", used ? text : "not readable");
 }
 
+static void report_guest(void)
+{
+	begin("guest");
+	if (describe_guest)
+		describe_guest(line);
+	else
+		line("none was running");
+}
+
 static void report_trace(void)
 {
 	char text[160];
@@ -116,6 +126,7 @@ static _Noreturn void report(const struct trap_frame *frame)
 	begin("backtrace");
 	backtrace_walk(frame->eip, frame->ebp, traps_stack_pointer(frame), line);
 	report_code(frame->eip);
+	report_guest();
 	report_trace();
 	report_counters();
 	machine_stop("panic", STATUS_PANIC);
@@ -124,6 +135,11 @@ static _Noreturn void report(const struct trap_frame *frame)
 static bool on_panic(struct trap_frame *frame)
 {
 	report(frame);
+}
+
+void panic_set_guest(void (*describe)(panic_line line))
+{
+	describe_guest = describe;
 }
 
 void panic_start(void)

@@ -1,7 +1,7 @@
 /* The end for a bug of our own: a report in fixed sections, on the console and in the log.
  *
- * Sections: reason, registers, backtrace, code, trace, counters. A guest can never cause one; for
- * a guest's faults there is vm_stop, for bad input there is machine_refuse. */
+ * Sections: reason, registers, backtrace, code, guest, trace, counters. A guest can never cause
+ * one; for a guest's faults there is vm_stop, for bad input there is machine_refuse. */
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
@@ -14,6 +14,10 @@ struct trap_frame;
 void panic_start(void);
 
 _Noreturn void panic(const char *format, ...) PRINT_FORMAT(1, 2);
+
+/* What stands in the section "guest": this floor knows no guest, so whoever runs one says so. */
+typedef void (*panic_line)(const char *text);
+void panic_set_guest(void (*describe)(panic_line line));
 
 /* A trap that nobody has dealt with. */
 _Noreturn void panic_trap(const struct trap_frame *frame);

@@ -4,4 +4,5 @@
 run:
 	@tools/setup run
 	@$(MAKE) --no-print-directory all
-	@./ringfence boot --menu
+	@if [ -t 0 ]; then ./ringfence boot --menu; \
+	else ./ringfence run build/guest/mini_kernel.elf --append demo --iso --memory 64M; fi

@@ -182,14 +182,3 @@ const char *boot_find_option(const struct boot_info *boot, const char *name)
 	}
 	return NULL;
 }
-
-uint32_t boot_option_number(const struct boot_info *boot, const char *name, uint32_t otherwise)
-{
-	const char *at = boot_find_option(boot, name);
-	if (!at || *at < '0' || *at > '9')
-		return otherwise;
-	uint32_t number = 0;
-	for (; *at >= '0' && *at <= '9'; at++)
-		number = number * 10 + (uint32_t)(*at - '0');
-	return number;
-}

@@ -45,6 +45,3 @@ const char *boot_protocol_name(enum boot_protocol protocol);
  * NULL if it is not there. The value ends at a blank or at the end.
  */
 const char *boot_find_option(const struct boot_info *boot, const char *name);
-
-/* The decimal number at the start of an option's value, or otherwise the given default. */
-uint32_t boot_option_number(const struct boot_info *boot, const char *name, uint32_t otherwise);

@@ -18,7 +18,6 @@
 #define TIMER_COMMAND  0x43
 #define TIMER_0_MODE_0 0x30
 #define TIMER_0_MODE_2 0x34
-#define TIMER_0_LATCH  0x00
 
 void interrupts_init(void)
 {
@@ -102,11 +101,4 @@ void timer_start_periodic(uint32_t hz)
 void timer_start_once(uint16_t ticks)
 {
 	timer_start(TIMER_0_MODE_0, ticks);
-}
-
-uint16_t timer_read(void)
-{
-	port_write8(TIMER_COMMAND, TIMER_0_LATCH);
-	uint16_t low = port_read8(TIMER_0);
-	return (uint16_t)(port_read8(TIMER_0) << 8 | low);
 }

@@ -31,4 +31,3 @@ uint16_t interrupts_in_service(void);
 /* Channel 0: a periodic interrupt, or one after so many ticks of TIMER_HZ. */
 void timer_start_periodic(uint32_t hz);
 void timer_start_once(uint16_t ticks);
-uint16_t timer_read(void);

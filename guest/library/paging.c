@@ -94,7 +94,7 @@ uint64_t paging_entry(const struct paging *paging, uint32_t address)
 	return paging_read(paging, table, paging_table_index(paging, address));
 }
 
-void paging_set_entry(const struct paging *paging, uint32_t address, uint64_t entry)
+static void paging_set_entry(const struct paging *paging, uint32_t address, uint64_t entry)
 {
 	uint64_t table = paging_directory_entry(paging, address);
 	if (!(table & PAGE_PRESENT) || (table & PAGE_LARGE)) {

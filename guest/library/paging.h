@@ -52,7 +52,6 @@ uint32_t paging_large_size(const struct paging *paging);
 
 /* Entries as they stand in memory, each read and written at once as a whole. */
 uint64_t paging_entry(const struct paging *paging, uint32_t address);
-void paging_set_entry(const struct paging *paging, uint32_t address, uint64_t entry);
 uint64_t paging_directory_entry(const struct paging *paging, uint32_t address);
 void paging_set_directory_entry(const struct paging *paging, uint32_t address, uint64_t entry);
 

@@ -17,7 +17,8 @@ struct output {
 	void *context;
 };
 
-uint32_t print_divide(uint64_t *number, uint32_t divisor)
+/* Divides in place and returns the remainder; there is no libgcc to do it. */
+static uint32_t print_divide(uint64_t *number, uint32_t divisor)
 {
 	uint32_t high = (uint32_t)(*number >> 32), low = (uint32_t)*number, rest;
 	uint32_t high_quotient = high / divisor;

@@ -17,6 +17,3 @@ void print_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* To wherever the sink puts it. */
 void print_to(print_sink *sink, void *context, const char *format, va_list arguments);
-
-/* Divides in place and returns the remainder; there is no libgcc to do it. */
-uint32_t print_divide(uint64_t *number, uint32_t divisor);

@@ -1,6 +1,8 @@
-"""Running the project's own guests natively: the reference for everything that runs them deprivileged."""
+"""Running the project's own guests: natively, which is the reference, and under each engine, which
+must say the same."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -16,18 +18,28 @@ QEMU = [("qemu", "max"), ("qemu", "qemu32"), ("qemu", "pentium3")]
 BOCHS = [("bochs", "p4_willamette"), ("bochs", "corei7_icelake_u")]
 MACHINES = QEMU + BOCHS
 
+# How a guest is run: natively everywhere, and deprivileged on one machine of each kind.
+NATIVE = "native"
+ENGINES = ["interpret"]
+DEPRIVILEGED = [("qemu", "max", engine) for engine in ENGINES] + [("bochs", "corei7_skylake_x", engine) for engine in ENGINES]
+WAYS = [machine + (NATIVE,) for machine in MACHINES] + DEPRIVILEGED
+
+# The last of the hypervisor's own lines on the console; what follows is the guest's, byte for byte.
+HANDOVER = re.compile(r"\A.*?^guest      [^\n]*\n\n", re.MULTILINE | re.DOTALL)
+
 PROGRAMS = {"qemu": "qemu-system-i386", "bochs": "bochs"}
 
 
 class Guest:
-    """One guest on one machine."""
+    """Guests on one machine, run in one way."""
 
-    def __init__(self, machine):
-        self.on, self.cpu = machine
+    def __init__(self, way):
+        self.on, self.cpu, self.engine = way
 
     def command(self, name, append="", *options):
         kernel = os.path.join("build", "guest", name + ".elf")
-        command = [RINGFENCE, "run", kernel, "--native", "--on", self.on, "--cpu", self.cpu]
+        how = ["--native"] if self.engine == NATIVE else ["--engine", self.engine]
+        command = [RINGFENCE, "run", kernel, *how, "--on", self.on, "--cpu", self.cpu]
         return command + ["--memory", "64M", "--timeout", str(TIMEOUT), "--append", append, *options]
 
     def run(self, name, append="", *options):
@@ -41,7 +53,10 @@ class Guest:
             timeout=TIMEOUT + 10,
             check=False,
         )
-        return result.returncode, result.stdout.decode("latin1").replace("\r\n", "\n")
+        text = result.stdout.decode("latin1").replace("\r\n", "\n")
+        if self.engine != NATIVE:
+            text = HANDOVER.sub("", text)
+        return result.returncode, text
 
     def talk(self, name, append=""):
         """The guest with a terminal to type at."""
@@ -49,22 +64,23 @@ class Guest:
         return pexpect.spawn(command[0], command[1:], cwd=ROOT, timeout=30, encoding="latin1")
 
 
-def machine_name(machine):
-    return "-".join(machine)
+def way_name(way):
+    return "-".join(way)
 
 
-@pytest.fixture(params=MACHINES, ids=machine_name)
+def guest_for(way):
+    program = PROGRAMS[way[0]]
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    return Guest(way)
+
+
+@pytest.fixture(params=WAYS, ids=way_name)
 def guest(request):
-    program = PROGRAMS[request.param[0]]
-    if not shutil.which(program):
-        pytest.skip(f"{program} is not installed")
-    return Guest(request.param)
+    return guest_for(request.param)
 
 
-@pytest.fixture(params=QEMU[:1] + BOCHS[:1], ids=machine_name)
+@pytest.fixture(params=[QEMU[0] + (NATIVE,), BOCHS[0] + (NATIVE,)] + DEPRIVILEGED, ids=way_name)
 def one_of_each(request):
-    """For what does not depend on the processor model: one machine of each kind."""
-    program = PROGRAMS[request.param[0]]
-    if not shutil.which(program):
-        pytest.skip(f"{program} is not installed")
-    return Guest(request.param)
+    """For what does not depend on the processor model: one machine of each kind, in each way."""
+    return guest_for(request.param)

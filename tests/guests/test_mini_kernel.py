@@ -38,7 +38,8 @@ def test_demo_shows_everything(guest):
     status, text = guest.run("mini_kernel", "demo")
     assert status == 0, text
     assert re.search(r"16 pages written for the first time: +16 of zeros, +0 copied, +0 kept", text)
-    assert re.search(r"4 pages written in a child of fork: +0 of zeros, +4 copied, +0 kept", text)
+    # A slow processor is preempted in between, and then the parent writes one more page of its own.
+    assert re.search(r"4 pages written in a child of fork: +0 of zeros, +4 copied, +[01] kept", text)
     assert re.search(r"16 pages written again in the parent: +0 of zeros, +0 copied, +16 kept", text)
     assert "all 3 have ended, the sum of their statuses is 6" in text
     assert int(re.search(r"switches, (\d+) preemptions", text).group(1)) >= 9

@@ -38,6 +38,20 @@ TEST(edges)
 	CHECK_EQ(rest, UINT64_MAX - 1);
 }
 
+TEST(division_by_a_word_agrees_with_the_machine)
+{
+	for (int i = 0; i < 200000; i++) {
+		uint64_t a = next();
+		uint32_t b = (uint32_t)next() | 1, rest;
+		uint64_t quotient = divide_by_word(a, b, &rest);
+		if (quotient != a / b || rest != a % b) {
+			CHECK_EQ(quotient, a / b);
+			CHECK_EQ(rest, a % b);
+			return;
+		}
+	}
+}
+
 TEST(signed_division_rounds_to_zero)
 {
 	CHECK_EQ(__divdi3(-7, 2), -3);

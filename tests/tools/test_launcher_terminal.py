@@ -65,11 +65,11 @@ def test_a_conversation_and_control_c(echo, private, machine):
 
 
 def test_the_menu_is_worked_with_the_keys(private):
-    """The ISO that is built: choose the native demo guest, which then has the console."""
+    """The ISO that is built: choose the guest that is run natively, which then has the console."""
     words = ["boot", "--menu", "--timeout", LIMIT]
     terminal = pexpect.spawn(str(RINGFENCE), words, timeout=float(LIMIT), env=environment(private))
     terminal.expect_exact("natively")
-    terminal.send("\x1b[B" * 3 + "\r")
+    terminal.send("\x1b[B" * 5 + "\r")
     terminal.expect_exact("hello from ring 0")
     terminal.expect(pexpect.EOF)
     terminal.close()

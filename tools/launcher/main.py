@@ -8,10 +8,11 @@ from .bochs import Bochs
 from .doctor import run_doctor
 from .errors import STATUS_BAD_INPUT, UserError
 from .options import one_line, parse
-from .plan import plan_guest, plan_hypervisor, plan_menu, plan_native
+from .plan import memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, plan_native
 from .qemu import Qemu
 from .session import run_session
 
+ENGINES = ("interpret",)  # those that the hypervisor has
 MACHINES = {"qemu": Qemu, "bochs": Bochs}
 
 
@@ -40,15 +41,16 @@ def _plan(options):
         return plan_menu() if options.menu else plan_hypervisor(options.boot, options.module)
     if options.native:
         return plan_native(options.kernel, options.initrd, options.append, options.memory)
-    boot_options = f"engine={options.engine} {options.boot}".strip()
-    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, boot_options)
-    refuse_deprivileged(options)
+    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options))
+    options.memory += memory_beside_guest(plan)
     return plan
 
 
-def refuse_deprivileged(options):
-    """Goes away with its one call when the hypervisor has its first engine."""
-    raise UserError(f"cannot run a guest deprivileged yet; add --native to run {options.kernel} without the hypervisor")
+def _engine(options):
+    """The hypervisor's boot options for the guest."""
+    if options.engine not in ENGINES:
+        raise UserError(f"the engine {options.engine} is not built yet; there is: {', '.join(ENGINES)}")
+    return f"mode=run engine={options.engine} guest-memory={options.memory} {options.boot}".strip()
 
 
 def _say(sentence, status):

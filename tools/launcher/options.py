@@ -91,8 +91,9 @@ def _build_parser():
     run.add_argument(
         "--engine",
         choices=("translate", "trap", "interpret"),
-        default="translate",
-        help="how the hypervisor runs guest kernel code (default translate; no effect with --native)",
+        default="interpret",
+        help="how the hypervisor runs guest kernel code (so far there is interpret, the default; "
+        "no effect with --native)",
     )
     run.add_argument(
         "--stats",

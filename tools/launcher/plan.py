@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HYPERVISOR = ROOT / "build" / "ringfence.elf"
 MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
+MEMORY_OF_HYPERVISOR = 32  # MB
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ def plan_menu():
     if not MENU_ISO.is_file():
         raise UserError("build/ringfence.iso is not there; `make` builds it")
     return Plan(iso=MENU_ISO, native=False)
+
+
+def memory_beside_guest(plan):
+    """How many MB the machine needs beside the guest's own: the hypervisor, and the files it boots from."""
+    size = sum(path.stat().st_size for path in plan.files().values())
+    return MEMORY_OF_HYPERVISOR + (size >> 20) + 1
 
 
 def _add_module(plan, path, what, arguments):

@@ -191,14 +191,17 @@ class Session:
             self.announced, self.announced_at = ending, time.monotonic()
 
     def _judge(self, over):
+        # The machine's own messages and the log come through two channels: that the machine is
+        # off may be heard before the log's last line, which is the one that counts.
+        announced = self.log.ending or self.announced
         now = time.monotonic()
         if over:
-            self.ending = self._explain(self.announced or self.machine.ending())
+            self.ending = self._explain(announced or self.machine.ending())
         elif self.announced and (
             now - max(self.heard_at, self.announced_at) > QUIET_SECONDS
             or now - self.announced_at > LONGEST_GOODBYE_SECONDS
         ):
-            self.ending = self._explain(self.announced)
+            self.ending = self._explain(announced)
         elif self.deadline is not None and now >= self.deadline:
             what = "--expect did not match" if self.expect else "no end"
             sentence = f"{what} within {self.options.timeout:g} seconds (--timeout)"

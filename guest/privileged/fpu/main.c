@@ -148,6 +148,8 @@ void guest_main(const struct boot_info *boot)
 	(void)boot;
 	test_begin("fpu", "TS, MP, EM and NE decide who meets the floating-point unit, and lazy "
 	                  "switching by #NM keeps two states apart");
+	if (!(cpu_id(1, 0).edx & CPUID1_EDX_FPU))
+		test_skip("this processor has no floating-point unit");
 	for (unsigned ring = 0; ring < 4; ring++) {
 		check_bits(ring);
 		check_mmx(ring);

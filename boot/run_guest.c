@@ -1,0 +1,128 @@
+#include "boot/run_guest.h"
+
+#include "boot/boot_info.h"
+#include "kernel/console.h"
+#include "kernel/log.h"
+#include "kernel/machine.h"
+#include "kernel/options.h"
+#include "kernel/panic.h"
+#include "kernel/print.h"
+#include "monitor/loaders/kernel_image.h"
+#include "monitor/memory/guest_memory.h"
+#include "monitor/run/describe.h"
+#include "monitor/run/run.h"
+
+extern struct boot_info boot_info;
+
+static struct machine machine;
+static struct load load;
+static char problem[VM_REASON_MAX];
+
+static void describe_guest(panic_line line)
+{
+	describe_vcpu(&machine.vm.vcpu, line);
+}
+
+static void copy_to_guest(void *vm, uint32_t address, const void *bytes, uint32_t size)
+{
+	guest_memory_write(vm, gpa(address), bytes, size);
+}
+
+static void clear_guest(void *vm, uint32_t address, uint32_t size)
+{
+	static const uint8_t zeros[GUEST_PAGE_SIZE];
+
+	while (size) {
+		uint32_t part = size < sizeof(zeros) ? size : (uint32_t)sizeof(zeros);
+		guest_memory_write(vm, gpa(address), zeros, part);
+		address += part;
+		size -= part;
+	}
+}
+
+/* A Multiboot kernel sees its own name first, as QEMU and older loaders give it. */
+static struct load_module as_load_module(const struct boot_module *module, char *line, size_t size)
+{
+	print_to_buffer(line, size, "%s%s%s", module->name, *module->text ? " " : "", module->text);
+	return (struct load_module){
+	        .bytes = (const uint8_t *)(uint32_t)module->start,
+	        .size = (uint32_t)(module->end - module->start),
+	        .command_line = line,
+	};
+}
+
+static void load_kernel(void)
+{
+	static struct load_module modules[BOOT_MODULES_MAX];
+	static char lines[BOOT_MODULES_MAX][sizeof(struct boot_module)];
+	const struct guest_ram ram = {
+	        .size = (uint32_t)machine.vm.ram_size,
+	        .copy = copy_to_guest,
+	        .clear = clear_guest,
+	        .owner = &machine.vm,
+	};
+
+	for (uint32_t i = 0; i < boot_info.module_count; i++)
+		modules[i] = as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
+	const struct load_request request = {
+	        .image = modules[0].bytes,
+	        .image_size = modules[0].size,
+	        .command_line = modules[0].command_line,
+	        .modules = modules + 1,
+	        .module_count = boot_info.module_count - 1,
+	        .ram = &ram,
+	};
+	if (kernel_image_load(&load, &request))
+		return;
+	load_fault_write(&load.fault, problem, sizeof(problem));
+	machine_refuse(boot_info.modules[0].name, problem);
+}
+
+static void enter(struct vcpu *vcpu)
+{
+	vcpu->eip = load.entry.eip;
+	vcpu->registers[VCPU_EAX] = load.entry.eax;
+	vcpu->registers[VCPU_EBX] = load.entry.ebx;
+}
+
+static void report_line(const char *text)
+{
+	log_info(machine.vm.name, "%s", text);
+}
+
+static void report_stop(void)
+{
+	console_print("\r\nringfence: %s stopped: %s\n", machine.vm.name, machine.vm.exit_text);
+	describe_vcpu(&machine.vm.vcpu, report_line);
+	describe_instruction(&machine.vm.vcpu, report_line);
+	log_error(machine.vm.name, "%s", machine.vm.exit_text);
+}
+
+void run_guest(void)
+{
+	static const char *const words[EXIT_REASONS] = {
+#define EXIT(name, word, text) word,
+#include "monitor/state/exits.def"
+#undef EXIT
+	};
+
+	if (!boot_info.module_count)
+		machine_refuse("boot",
+		               "mode=run needs a guest kernel as first module, but the boot "
+		               "loader handed over none");
+	if (!machine_create(&machine, "vm0", options.guest_memory, problem, sizeof(problem)))
+		machine_refuse("vm0", problem);
+	load_kernel();
+	enter(&machine.vm.vcpu);
+	panic_set_guest(describe_guest);
+	log_info("vm0", "starting kernel=\"%s\" memory-mb=%u engine=interpret eip=0x%08x",
+	         boot_info.modules[0].name, options.guest_memory, machine.vm.vcpu.eip);
+	console_print("guest      %s, %u MB, interpreted\n\n", boot_info.modules[0].name,
+	              options.guest_memory);
+	run(&machine);
+	panic_set_guest(NULL);
+	if (machine.vm.exit == EXIT_stopped)
+		report_stop();
+	machine_destroy(&machine);
+	machine_end(words[machine.vm.exit], machine.vm.exit_status);
+}

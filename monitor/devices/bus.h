@@ -1,0 +1,63 @@
+/* The port bus of one virtual machine: which chip answers which port, and who answers when none
+ * does.
+ *
+ * Chips are attached by ranges. An access that is wider than the chip, or that reaches past it, is
+ * cut in halves as the ISA bus cuts it: a 16-bit access to an 8-bit chip becomes two, a 32-bit one
+ * four, lowest port first. Where no chip is, reads give all ones and writes go nowhere; both are
+ * counted, and each such port is reported once. The bus must not know what any chip does. */
+#ifndef MONITOR_DEVICES_BUS_H
+#define MONITOR_DEVICES_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BUS_RANGES 32
+/* A wide access to port 0xFFFF reaches up to three ports past the last one; nothing lives there. */
+#define BUS_PORTS (0x10000 + 3)
+
+typedef uint32_t bus_read_function(void *chip, uint64_t now, uint16_t port, unsigned size);
+typedef void bus_write_function(void *chip, uint64_t now, uint16_t port, unsigned size,
+                                uint32_t value);
+
+struct bus_range {
+	uint16_t first, last;
+	uint8_t widest; /* the widest access in bytes that the chip takes whole: 1, 2 or 4 */
+	const char *name;
+	bus_read_function *read;
+	bus_write_function *write;
+	void *chip;
+	uint64_t reads, writes; /* accesses that reached the chip */
+};
+
+struct bus_unknown {
+	uint32_t port;
+	unsigned size;
+	bool write;
+	uint32_t value; /* what was written */
+};
+
+struct bus {
+	struct bus_range ranges[BUS_RANGES]; /* in the order of their ports */
+	unsigned range_count;
+	uint64_t unknown_reads, unknown_writes;
+	uint8_t reported[(BUS_PORTS + 7) / 8];
+
+	/* Wiring. */
+	void (*report)(void *owner, const struct bus_unknown *access);
+	void *owner;
+};
+
+/* Takes every chip off and forgets what was counted; the wiring stays. */
+void bus_reset(struct bus *bus);
+
+/* Adds a range. Attaching a range of the same ports again replaces the wiring and keeps the
+ * counters, which is how a copied machine is wired anew. False: it overlaps another one, or the bus
+ * is full. */
+bool bus_attach(struct bus *bus, const struct bus_range *range);
+
+/* size is 1, 2 or 4. */
+uint32_t bus_read(struct bus *bus, uint64_t now, uint16_t port, unsigned size);
+void bus_write(struct bus *bus, uint64_t now, uint16_t port, unsigned size, uint32_t value);
+
+#endif

@@ -1,0 +1,63 @@
+/* The virtual PC's board: it holds the chips, wires them to each other and puts them on the bus.
+ *
+ * Whoever runs the machine sees only this: port accesses, the line to the processor and its
+ * acknowledge, the passing of time, and when something is due next. Every port access and every
+ * received character may change what is due, so ask again after each. Time never runs backwards.
+ * To copy a machine, copy the struct and call pc_wire on the copy; nothing else points into it.
+ * It must not know what a virtual CPU is, nor how a host timer is programmed. */
+#ifndef MONITOR_DEVICES_PC_H
+#define MONITOR_DEVICES_PC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "monitor/devices/bus.h"
+#include "monitor/devices/debug_exit.h"
+#include "monitor/devices/i8254.h"
+#include "monitor/devices/i8259.h"
+#include "monitor/devices/line.h"
+#include "monitor/devices/ns16550.h"
+#include "monitor/devices/port61.h"
+#include "monitor/devices/port_e9.h"
+#include "monitor/devices/power.h"
+
+enum { PC_TIMER_INTERRUPT = 0, PC_COM1_INTERRUPT = 4 };
+
+struct pc {
+	struct bus bus;
+	struct i8259_pair interrupts;
+	struct i8254 timer;
+	struct port61 port61;
+	struct ns16550 com1;
+	struct port_e9 debug_console;
+	struct debug_exit debug_exit;
+	struct power power;
+};
+
+/* What is not on the board. A member that is left out is not connected. */
+struct pc_outside {
+	struct line processor;
+	void (*com1_transmit)(void *owner, uint8_t byte);
+	void (*debug_line)(void *owner, const char *line, unsigned length);
+	void (*unknown_port)(void *owner, const struct bus_unknown *access);
+	void *owner; /* of the three above */
+};
+
+/* First for a new machine, and again for a copy; state and counters stay as they are. */
+void pc_wire(struct pc *pc, const struct pc_outside *outside);
+/* All chips as the power comes on. */
+void pc_reset(struct pc *pc, uint64_t now);
+/* After pc_reset: what PC firmware does to the chips before it starts a kernel. */
+void pc_start(struct pc *pc, uint64_t now);
+
+uint32_t pc_read(struct pc *pc, uint64_t now, uint16_t port, unsigned size);
+void pc_write(struct pc *pc, uint64_t now, uint16_t port, unsigned size, uint32_t value);
+
+void pc_advance(struct pc *pc, uint64_t now);
+/* The time at which pc_advance must be called at the latest, or VIRTUAL_TIME_NEVER. */
+uint64_t pc_next_due(const struct pc *pc);
+
+/* The processor takes an interrupt. False: the request went away in the last moment. */
+bool pc_acknowledge(struct pc *pc, uint64_t now, uint8_t *vector);
+
+#endif

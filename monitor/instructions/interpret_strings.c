@@ -1,0 +1,286 @@
+#include "monitor/instructions/interpret_strings.h"
+
+#include "monitor/cpu/control.h"
+#include "monitor/devices/bus.h"
+#include "monitor/instructions/alu.h"
+#include "monitor/memory/watchpoints.h"
+#include "monitor/state/vm.h"
+
+/* Iterations in one step of the interpreter. Interrupts come only from devices, which nobody
+ * advances meanwhile, so none is taken late for it. */
+#define ITERATIONS 256
+
+static uint32_t cut(const struct instruction *in, uint32_t value)
+{
+	return in->address_size == 4 ? value : value & 0xFFFF;
+}
+
+/* The opcode's lowest bit tells bytes from words. */
+static unsigned int element_size(const struct instruction *in)
+{
+	return in->opcode & 1 ? in->operand_size : 1;
+}
+
+static void advance(struct vcpu *vcpu, const struct instruction *in, enum vcpu_register index)
+{
+	uint32_t step = element_size(in);
+
+	if (vcpu->eflags & VCPU_EFLAGS_DF)
+		step = 0 - step;
+	interpret_set_register(vcpu, index, in->address_size, vcpu->registers[index] + step);
+}
+
+static bool read_source(struct vcpu *vcpu, const struct instruction *in, uint32_t *value)
+{
+	*value = 0;
+	return interpret_read(vcpu, in->memory.segment, cut(in, vcpu->registers[VCPU_ESI]), value,
+	                      element_size(in));
+}
+
+/* No prefix changes the segment of a destination. */
+static bool read_destination(struct vcpu *vcpu, const struct instruction *in, uint32_t *value)
+{
+	*value = 0;
+	return interpret_read(vcpu, VCPU_ES, cut(in, vcpu->registers[VCPU_EDI]), value,
+	                      element_size(in));
+}
+
+static bool write_destination(struct vcpu *vcpu, const struct instruction *in, uint32_t value)
+{
+	return interpret_write(vcpu, VCPU_ES, cut(in, vcpu->registers[VCPU_EDI]), &value,
+	                       element_size(in));
+}
+
+/* After an iteration: whether cmps or scas have found what they look for. */
+static bool is_found(const struct vcpu *vcpu, const struct instruction *in)
+{
+	bool equal = vcpu->eflags & VCPU_EFLAGS_ZF;
+
+	return (in->repeat == REPEAT_WHILE_EQUAL && !equal) ||
+	       (in->repeat == REPEAT_WHILE_NOT_EQUAL && equal);
+}
+
+/* eip stays at an instruction that has not come to its end; RF, if it was set, stays too. */
+static bool go_on_later(struct vcpu *vcpu, const struct instruction *in)
+{
+	vcpu->eip -= in->length;
+	vcpu->keeps_resume = true;
+	return true;
+}
+
+static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int iterations,
+                   interpret_handler *once)
+{
+	uint32_t count;
+
+	if (in->repeat == REPEAT_NONE)
+		return once(vcpu, in);
+	/* Single stepping traps after each, and so does a breakpoint that an iteration has met. */
+	if (vcpu->eflags & VCPU_EFLAGS_TF)
+		iterations = 1;
+	count = cut(in, vcpu->registers[VCPU_ECX]);
+	while (count > 0) {
+		if (iterations-- == 0 || vcpu->debug_met)
+			return go_on_later(vcpu, in);
+		if (!once(vcpu, in))
+			return false;
+		count--;
+		interpret_set_register(vcpu, VCPU_ECX, in->address_size, count);
+		if (is_found(vcpu, in))
+			break;
+	}
+	return true;
+}
+
+/* Where the elements at segment:index lie in our memory, when the next of them can be accessed one
+ * after the other with nothing to look at in between; *count is made smaller to that end. */
+static uint8_t *find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_register index,
+                         unsigned int size, enum segment_access access, uint32_t *count)
+{
+	const struct vcpu_segment_register *in = &vcpu->segments[segment];
+	gva_t at = gva(in->base + vcpu->registers[index]);
+	uint32_t room = (GUEST_PAGE_SIZE - at.value % GUEST_PAGE_SIZE) / size;
+
+	if (*count > room)
+		*count = room;
+	if (at.value % size || !segments_allow(in, vcpu->registers[index], *count * size, access))
+		return NULL;
+	return linear_find(vcpu, at,
+	                   linear_right(vcpu, access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ,
+	                                LINEAR_AS_CPL));
+}
+
+/* Ordinary copying and filling: upwards, and nobody wants to be told of each element. */
+static bool may_run(const struct vcpu *vcpu, const struct instruction *in)
+{
+	return in->repeat == REPEAT_ALWAYS && in->address_size == 4 &&
+	       vcpu->registers[VCPU_ECX] > 0 && !watchpoints_are_on(vcpu) &&
+	       !(vcpu->eflags & (VCPU_EFLAGS_DF | VCPU_EFLAGS_TF));
+}
+
+static bool finish_run(struct vcpu *vcpu, const struct instruction *in, uint32_t count)
+{
+	vcpu->registers[VCPU_ECX] -= count;
+	return vcpu->registers[VCPU_ECX] == 0 || go_on_later(vcpu, in);
+}
+
+static bool move_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t value;
+
+	if (!read_source(vcpu, in, &value) || !write_destination(vcpu, in, value))
+		return false;
+	advance(vcpu, in, VCPU_ESI);
+	advance(vcpu, in, VCPU_EDI);
+	return true;
+}
+
+/* Element by element: where source and destination overlap, what was written is read again. */
+static bool move_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
+{
+	unsigned int size = element_size(in);
+	uint8_t *from = find_run(vcpu, in->memory.segment, VCPU_ESI, size, SEGMENT_READ, count);
+	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+
+	if (!from || !to)
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		linear_copy_simple(to + i * size, from + i * size, size);
+	vcpu->registers[VCPU_ESI] += *count * size;
+	vcpu->registers[VCPU_EDI] += *count * size;
+	return true;
+}
+
+bool interpret_movs(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t count = vcpu->registers[VCPU_ECX];
+
+	if (may_run(vcpu, in) && move_run(vcpu, in, &count))
+		return finish_run(vcpu, in, count);
+	return repeat(vcpu, in, ITERATIONS, move_once);
+}
+
+static bool compare_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t source, destination;
+
+	if (!read_source(vcpu, in, &source) || !read_destination(vcpu, in, &destination))
+		return false;
+	vcpu->eflags = alu_sub(element_size(in), source, destination, vcpu->eflags).flags;
+	advance(vcpu, in, VCPU_ESI);
+	advance(vcpu, in, VCPU_EDI);
+	return true;
+}
+
+bool interpret_cmps(struct vcpu *vcpu, const struct instruction *in)
+{
+	return repeat(vcpu, in, ITERATIONS, compare_once);
+}
+
+static bool store_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	if (!write_destination(vcpu, in, vcpu->registers[VCPU_EAX]))
+		return false;
+	advance(vcpu, in, VCPU_EDI);
+	return true;
+}
+
+static bool store_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
+{
+	unsigned int size = element_size(in);
+	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+
+	if (!to)
+		return false;
+	for (uint32_t i = 0; i < *count; i++)
+		linear_copy_simple(to + i * size, &vcpu->registers[VCPU_EAX], size);
+	vcpu->registers[VCPU_EDI] += *count * size;
+	return true;
+}
+
+bool interpret_stos(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t count = vcpu->registers[VCPU_ECX];
+
+	if (may_run(vcpu, in) && store_run(vcpu, in, &count))
+		return finish_run(vcpu, in, count);
+	return repeat(vcpu, in, ITERATIONS, store_once);
+}
+
+static bool load_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t value;
+
+	if (!read_source(vcpu, in, &value))
+		return false;
+	interpret_set_register(vcpu, VCPU_EAX, element_size(in), value);
+	advance(vcpu, in, VCPU_ESI);
+	return true;
+}
+
+bool interpret_lods(struct vcpu *vcpu, const struct instruction *in)
+{
+	return repeat(vcpu, in, ITERATIONS, load_once);
+}
+
+static bool scan_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint32_t value;
+
+	if (!read_destination(vcpu, in, &value))
+		return false;
+	vcpu->eflags =
+	        alu_sub(element_size(in), vcpu->registers[VCPU_EAX], value, vcpu->eflags).flags;
+	advance(vcpu, in, VCPU_EDI);
+	return true;
+}
+
+bool interpret_scas(struct vcpu *vcpu, const struct instruction *in)
+{
+	return repeat(vcpu, in, ITERATIONS, scan_once);
+}
+
+/* The port is read only when its value has a place to go: reading may change the device. */
+static bool input_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint16_t port = (uint16_t)vcpu->registers[VCPU_EDX];
+	unsigned int size = element_size(in);
+	uint32_t value;
+	gva_t at;
+
+	if (!control_check_port(vcpu, port, size) ||
+	    !interpret_translate(vcpu, VCPU_ES, cut(in, vcpu->registers[VCPU_EDI]), size,
+	                         SEGMENT_WRITE, &at) ||
+	    !linear_check_write(vcpu, at, size, LINEAR_AS_CPL))
+		return false;
+	value = bus_read(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, size);
+	if (!linear_write(vcpu, at, &value, size, LINEAR_AS_CPL))
+		return false;
+	watchpoints_note_port(vcpu, port, size);
+	advance(vcpu, in, VCPU_EDI);
+	return true;
+}
+
+/* One iteration a step: a device may ask for an interrupt, or end the machine, at each. */
+bool interpret_ins(struct vcpu *vcpu, const struct instruction *in)
+{
+	return repeat(vcpu, in, 1, input_once);
+}
+
+static bool output_once(struct vcpu *vcpu, const struct instruction *in)
+{
+	uint16_t port = (uint16_t)vcpu->registers[VCPU_EDX];
+	uint32_t value;
+
+	if (!control_check_port(vcpu, port, element_size(in)) || !read_source(vcpu, in, &value))
+		return false;
+	bus_write(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, element_size(in), value);
+	watchpoints_note_port(vcpu, port, element_size(in));
+	advance(vcpu, in, VCPU_ESI);
+	return true;
+}
+
+bool interpret_outs(struct vcpu *vcpu, const struct instruction *in)
+{
+	return repeat(vcpu, in, 1, output_once);
+}

@@ -1,0 +1,246 @@
+#include "monitor/memory/linear.h"
+
+#include "kernel/string.h"
+#include "monitor/memory/guest_memory.h"
+#include "monitor/memory/page_walk.h"
+#include "monitor/memory/watchpoints.h"
+#include "monitor/state/fault.h"
+
+#define LARGE_SHIFT 22
+
+#define EXECUTE_RIGHTS (LINEAR_EXECUTE | LINEAR_EXECUTE << LINEAR_USER_SHIFT)
+
+/* The part of an access that lies in one page. */
+struct piece {
+	gpa_t at;
+	uint8_t *ram;
+	size_t size;
+};
+
+static uint32_t walk_access(const struct vcpu *vcpu, unsigned int right, enum linear_as as)
+{
+	uint32_t access = vcpu->cpl == 3 && as == LINEAR_AS_CPL ? PAGE_WALK_USER : 0;
+
+	if (right == LINEAR_WRITE)
+		return access | PAGE_WALK_WRITE;
+	return right == LINEAR_EXECUTE ? access | PAGE_WALK_FETCH : access;
+}
+
+static uint16_t rights_of(const struct vcpu *vcpu, const struct page_walk *found)
+{
+	unsigned int both = LINEAR_READ | (found->executable ? LINEAR_EXECUTE : 0);
+	unsigned int write = found->dirty ? LINEAR_WRITE : 0;
+	bool writable_here = found->writable || !(vcpu->cr0 & VCPU_CR0_WP);
+	unsigned int user = both | (found->writable ? write : 0);
+
+	return (uint16_t)(both | (writable_here ? write : 0) |
+	                  (found->user ? user << LINEAR_USER_SHIFT : 0));
+}
+
+static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
+{
+	uint32_t region = at.value >> LARGE_SHIFT;
+
+	*linear_entry(vcpu, at) = (struct vcpu_tlb_entry){
+	        .tag = linear_tag(at),
+	        .rights = rights_of(vcpu, found),
+	        .global = found->global,
+	        .page = found->page.value,
+	        .ram = guest_memory_page(vcpu->vm, found->page),
+	};
+	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
+		linear_entry(vcpu, at)->rights &= EXECUTE_RIGHTS;
+	if (found->large)
+		vcpu->tlb_large[region / 32] |= 1u << region % 32;
+}
+
+/* The entry for a page and a right; NULL when the walk fails, without a fault raised. */
+static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigned int right,
+                                            enum linear_as as, uint32_t *error)
+{
+	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
+	struct page_walk found;
+
+	if (entry->tag == linear_tag(at) && (entry->rights & linear_right(vcpu, right, as)))
+		return entry;
+	if (!page_walk(vcpu, at, walk_access(vcpu, right, as), &found, error))
+		return NULL;
+	remember(vcpu, at, &found);
+	return entry;
+}
+
+/* A fault also drops what was buffered of its page: so the manual has it. */
+static bool raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+{
+	linear_flush_page(vcpu, at);
+	vcpu->cr2 = at.value;
+	return fault_raise_with_error(vcpu, FAULT_PF, error);
+}
+
+static struct piece piece_of(const struct vcpu_tlb_entry *entry, gva_t at, size_t size)
+{
+	uint32_t offset = at.value % GUEST_PAGE_SIZE;
+
+	return (struct piece){gpa(entry->page + offset), entry->ram ? entry->ram + offset : NULL,
+	                      size};
+}
+
+static bool find_piece(struct vcpu *vcpu, gva_t at, size_t size, unsigned int right,
+                       enum linear_as as, struct piece *piece)
+{
+	uint32_t error = 0;
+	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, right, as, &error);
+
+	if (!entry)
+		return raise_page_fault(vcpu, at, error);
+	*piece = piece_of(entry, at, size);
+	return true;
+}
+
+static bool is_misaligned(gva_t at, size_t size)
+{
+	size_t alignment = 1;
+
+	if (size == 8 || size == 10)
+		alignment = 8;
+	else if (size % 4 == 0 || size == 6)
+		alignment = 4;
+	else if (size % 2 == 0)
+		alignment = 2;
+	return at.value & (alignment - 1);
+}
+
+static bool check_alignment(struct vcpu *vcpu, gva_t at, size_t size, enum linear_as as)
+{
+	if (vcpu->cpl != 3 || as != LINEAR_AS_CPL || !(vcpu->cr0 & VCPU_CR0_AM) ||
+	    !(vcpu->eflags & VCPU_EFLAGS_AC) || !is_misaligned(at, size))
+		return true;
+	return fault_raise_with_error(vcpu, FAULT_AC, 0);
+}
+
+/* Both pages are asked before either is touched. The second piece is empty for most. */
+static bool find_pieces(struct vcpu *vcpu, gva_t at, size_t size, unsigned int right,
+                        enum linear_as as, struct piece pieces[2])
+{
+	size_t first = GUEST_PAGE_SIZE - at.value % GUEST_PAGE_SIZE;
+
+	if (!check_alignment(vcpu, at, size, as))
+		return false;
+	if (first > size)
+		first = size;
+	pieces[1].size = 0;
+	if (!find_piece(vcpu, at, first, right, as, &pieces[0]))
+		return false;
+	return first == size || find_piece(vcpu, gva(at.value + (uint32_t)first), size - first,
+	                                   right, as, &pieces[1]);
+}
+
+static void read_piece(struct vcpu *vcpu, const struct piece *piece, uint8_t *to)
+{
+	if (piece->ram)
+		memcpy(to, piece->ram, piece->size);
+	else
+		guest_memory_read(vcpu->vm, piece->at, to, piece->size);
+}
+
+static void write_piece(struct vcpu *vcpu, const struct piece *piece, const uint8_t *from)
+{
+	if (piece->ram)
+		memcpy(piece->ram, from, piece->size);
+	else
+		guest_memory_write(vcpu->vm, piece->at, from, piece->size);
+}
+
+bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
+{
+	struct piece pieces[2];
+
+	if (!find_pieces(vcpu, at, size, LINEAR_READ, as, pieces))
+		return false;
+	read_piece(vcpu, &pieces[0], to);
+	if (pieces[1].size)
+		read_piece(vcpu, &pieces[1], (uint8_t *)to + pieces[0].size);
+	if (watchpoints_are_on(vcpu))
+		watchpoints_note_data(vcpu, at, size, false);
+	return true;
+}
+
+bool linear_write_slow(struct vcpu *vcpu, gva_t at, const void *from, size_t size,
+                       enum linear_as as)
+{
+	struct piece pieces[2];
+
+	if (!find_pieces(vcpu, at, size, LINEAR_WRITE, as, pieces))
+		return false;
+	write_piece(vcpu, &pieces[0], from);
+	if (pieces[1].size)
+		write_piece(vcpu, &pieces[1], (const uint8_t *)from + pieces[0].size);
+	if (watchpoints_are_on(vcpu))
+		watchpoints_note_data(vcpu, at, size, true);
+	return true;
+}
+
+bool linear_check_write_slow(struct vcpu *vcpu, gva_t at, size_t size, enum linear_as as)
+{
+	struct piece pieces[2];
+
+	return find_pieces(vcpu, at, size, LINEAR_WRITE, as, pieces);
+}
+
+size_t linear_fetch(struct vcpu *vcpu, gva_t at, uint8_t *to, size_t wanted)
+{
+	size_t first = GUEST_PAGE_SIZE - at.value % GUEST_PAGE_SIZE;
+	gva_t second = gva(at.value + (uint32_t)first);
+	const struct vcpu_tlb_entry *entry;
+	struct piece piece;
+	uint32_t error;
+
+	if (first > wanted)
+		first = wanted;
+	if (!find_piece(vcpu, at, first, LINEAR_EXECUTE, LINEAR_AS_CPL, &piece))
+		return 0;
+	read_piece(vcpu, &piece, to);
+	/* The instruction may end before the second page, so its fault is not raised yet. */
+	if (first == wanted)
+		return wanted;
+	entry = look_up(vcpu, second, LINEAR_EXECUTE, LINEAR_AS_CPL, &error);
+	if (!entry)
+		return first;
+	piece = piece_of(entry, second, wanted - first);
+	read_piece(vcpu, &piece, to + first);
+	return wanted;
+}
+
+static void forget(struct vcpu_tlb_entry *entry)
+{
+	entry->tag = 0;
+}
+
+/* The pieces of a large page go together, even if the tables have a small one there by now. What
+ * else is in its region goes as well: dropping more than asked is always allowed. */
+static void flush_large(struct vcpu *vcpu, uint32_t region)
+{
+	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
+		if (vcpu->tlb[i].tag >> LARGE_SHIFT == region)
+			forget(&vcpu->tlb[i]);
+	vcpu->tlb_large[region / 32] &= ~(1u << region % 32);
+}
+
+void linear_flush_page(struct vcpu *vcpu, gva_t at)
+{
+	uint32_t region = at.value >> LARGE_SHIFT;
+
+	if (linear_entry(vcpu, at)->tag == linear_tag(at))
+		forget(linear_entry(vcpu, at));
+	if (vcpu->tlb_large[region / 32] & 1u << region % 32)
+		flush_large(vcpu, region);
+}
+
+void linear_flush(struct vcpu *vcpu, bool globals_too)
+{
+	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
+		if (globals_too || !vcpu->tlb[i].global)
+			forget(&vcpu->tlb[i]);
+	if (globals_too)
+		memset(vcpu->tlb_large, 0, sizeof(vcpu->tlb_large));
+}

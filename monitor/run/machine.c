@@ -1,0 +1,167 @@
+#include "monitor/run/machine.h"
+
+#include "kernel/clock.h"
+#include "kernel/frames.h"
+#include "kernel/log.h"
+#include "kernel/page_tables.h"
+#include "kernel/panic.h"
+#include "kernel/print.h"
+#include "kernel/serial.h"
+#include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "kernel/x86.h"
+#include "monitor/cpu/control.h"
+#include "monitor/run/real_unit.h"
+#include "monitor/state/stop.h"
+
+#define MEGABYTE     (1u << 20)
+#define LARGE_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
+
+static const struct machine *machine_of(const struct vm *vm)
+{
+	return (const struct machine *)vm;
+}
+_Static_assert(offsetof(struct machine, vm) == 0, "machine_of() takes one for the other");
+
+static uint64_t read_time(const struct vm *vm)
+{
+	return clock_now() - machine_of(vm)->started_ns;
+}
+
+static uint64_t read_tsc(const struct vm *vm)
+{
+	return x86_read_tsc() - machine_of(vm)->started_tsc;
+}
+
+static uint8_t acknowledge_interrupt(struct vm *vm)
+{
+	statistics_count(guest_interrupts);
+	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
+}
+
+static void set_processor_line(void *vm, unsigned int input, bool level)
+{
+	(void)input;
+	((struct vm *)vm)->interrupt_waits = level;
+}
+
+static void transmit(void *machine, uint8_t byte)
+{
+	(void)machine;
+	serial_write(SERIAL_COM1, (char)byte);
+}
+
+static void hand_out_debug_line(void *machine, const char *line, unsigned int length)
+{
+	(void)machine;
+	log_info("guest", "%.*s", (int)length, line);
+}
+
+static void report_unknown_port(void *owner, const struct bus_unknown *access)
+{
+	const struct machine *machine = owner;
+
+	statistics_count(guest_ports_unknown);
+	log_info(machine->vm.name, "no device at this port port=0x%04x bytes=%u access=%s",
+	         access->port, access->size, access->write ? "write" : "read");
+}
+
+static void wire(struct machine *machine)
+{
+	const struct pc_outside outside = {
+	        .processor = {set_processor_line, &machine->vm, 0},
+	        .com1_transmit = transmit,
+	        .debug_line = hand_out_debug_line,
+	        .unknown_port = report_unknown_port,
+	        .owner = machine,
+	};
+
+	machine->vm.vcpu.vm = &machine->vm;
+	machine->vm.bus = &machine->pc.bus;
+	machine->vm.read_time = read_time;
+	machine->vm.read_tsc = read_tsc;
+	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
+	pc_wire(&machine->pc, &outside);
+	pc_reset(&machine->pc, 0);
+	pc_start(&machine->pc, 0);
+	ns16550_set_modem(&machine->pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
+}
+
+static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *problem, size_t size)
+{
+	uint32_t free_mb = frames_count(FRAME_free) / (MEGABYTE / PAGE_SIZE);
+	mpa_t run = FRAMES_NONE;
+
+	if (megabytes && megabytes <= free_mb)
+		run = frames_allocate_run(megabytes * (MEGABYTE / PAGE_SIZE), LARGE_FRAMES,
+		                          FRAME_guest);
+	if (frames_is_none(run)) {
+		print_to_buffer(problem, size,
+		                "a guest with %u MB of memory does not fit: %u MB are free, and "
+		                "they must be in one piece; choose another guest-memory=",
+		                megabytes, free_mb);
+		return false;
+	}
+	machine->vm.ram = page_tables_direct(run);
+	machine->vm.ram_size = (uint64_t)megabytes * MEGABYTE;
+	memset(machine->vm.ram, 0, (size_t)machine->vm.ram_size);
+	return true;
+}
+
+bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
+                    size_t size)
+{
+	memset(machine, 0, sizeof(*machine));
+	machine->vm.name = name;
+	if (!allocate_memory(machine, memory_mb, problem, size))
+		return false;
+	wire(machine);
+	machine->vm.unit = real_unit_start();
+	control_reset(&machine->vm.vcpu);
+	machine->started_ns = clock_now();
+	machine->started_tsc = x86_read_tsc();
+	return true;
+}
+
+static void take_input(struct machine *machine, uint64_t now)
+{
+	struct ns16550 *com1 = &machine->pc.com1;
+	char c;
+
+	while (ns16550_room(com1) && serial_read(SERIAL_COM1, &c))
+		ns16550_receive(com1, now, (uint8_t)c, 0);
+}
+
+void machine_note_end(struct machine *machine)
+{
+	const struct pc *pc = &machine->pc;
+
+	if (pc->debug_exit.requested)
+		vm_end(&machine->vm, EXIT_debug_exit, pc->debug_exit.status);
+	else if (pc->power.off_requested)
+		vm_end(&machine->vm, EXIT_power_off, 0);
+	else
+		vm_end(&machine->vm, EXIT_reset, 0);
+}
+
+void machine_advance(struct machine *machine)
+{
+	uint64_t now = read_time(&machine->vm);
+
+	take_input(machine, now);
+	pc_advance(&machine->pc, now);
+}
+
+uint64_t machine_next_due(const struct machine *machine)
+{
+	return pc_next_due(&machine->pc);
+}
+
+void machine_destroy(struct machine *machine)
+{
+	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
+
+	port_e9_flush(&machine->pc.debug_console);
+	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
+	machine->vm.ram = NULL;
+}

@@ -1,0 +1,46 @@
+/* A virtual machine put together: its memory, its processor, and the chips on its bus.
+ *
+ * What the guest's machine has is decided here and described in docs/virtual-pc.md. The real
+ * machine comes in at three places only: frames for the guest's memory, the clock, and the console
+ * behind its COM1. */
+#ifndef MONITOR_RUN_MACHINE_H
+#define MONITOR_RUN_MACHINE_H
+
+#include <stddef.h>
+
+#include "monitor/devices/pc.h"
+#include "monitor/state/vm.h"
+
+struct machine {
+	struct vm vm;
+	struct pc pc;
+	uint64_t started_ns, started_tsc;
+};
+
+/* False, with one sentence, when there is not enough memory for the guest. */
+bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
+                    size_t size);
+
+void machine_note_end(struct machine *machine);
+
+/* Whether the guest was stopped or has ended itself; looked at before each instruction, so that a
+ * guest does nothing more after it has asked for its end. */
+static inline bool machine_has_ended(struct machine *machine)
+{
+	const struct pc *pc = &machine->pc;
+
+	if (pc->debug_exit.requested || pc->power.off_requested || pc->power.reset_requested)
+		machine_note_end(machine);
+	return machine->vm.ended;
+}
+
+/* Gives the chips their time and the console's input. */
+void machine_advance(struct machine *machine);
+
+/* When machine_advance() has something to do next, in virtual nanoseconds. */
+uint64_t machine_next_due(const struct machine *machine);
+
+/* After the end: whatever was kept back goes out, and the memory is given back. */
+void machine_destroy(struct machine *machine);
+
+#endif

@@ -1,0 +1,13 @@
+/* The real x87, MMX and SSE unit, for guests: runs one instruction on a guest's state.
+ *
+ * The host kernel uses none of these registers, so nothing of its own has to be kept. A fault of
+ * the instruction is recovered from and told. It must not know what the instruction is. */
+#ifndef MONITOR_RUN_REAL_UNIT_H
+#define MONITOR_RUN_REAL_UNIT_H
+
+#include "monitor/state/vm.h"
+
+/* Makes the unit ready, and tells monitor/cpu/identity.c what it has. Once is enough. */
+const struct vm_unit *real_unit_start(void);
+
+#endif

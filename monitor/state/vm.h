@@ -1,0 +1,70 @@
+/* What a virtual machine IS: its memory, its processor, its devices, and how it ended.
+ *
+ * No behaviour. */
+#ifndef MONITOR_STATE_VM_H
+#define MONITOR_STATE_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "monitor/state/vcpu.h"
+
+struct bus;
+
+enum exit_reason {
+#define EXIT(name, word, text) EXIT_##name,
+#include "monitor/state/exits.def"
+#undef EXIT
+	EXIT_REASONS
+};
+
+#define VM_REASON_MAX 200
+
+/* One instruction for the real x87, MMX and SSE unit: its bytes, with any memory operand at
+ * vm_unit.memory plus `skew`, and the registers it starts with and leaves. */
+struct vm_unit_run {
+	uint8_t code[16];
+	uint32_t length;
+	uint32_t registers[VCPU_REGISTERS]; /* ESP is not used */
+	uint32_t flags;                     /* the arithmetic ones */
+	uint8_t *state;                     /* as fxsave lays it out, 16-byte aligned */
+};
+
+#define VM_UNIT_NO_FAULT 0xFF
+
+/* The real unit, or what stands for it in a test. */
+struct vm_unit {
+	uint8_t *memory;  /* room for an operand at any alignment */
+	uint32_t address; /* the same, as the encoded instruction names it */
+	uint32_t code;    /* where the instruction runs: what the unit notes as its address */
+	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
+};
+
+struct vm {
+	const char *name;
+	struct vcpu vcpu;
+
+	/* memory/guest_memory.c: RAM from guest-physical 0, contiguous in ours. */
+	uint8_t *ram;
+	uint64_t ram_size;
+	uint64_t accesses_outside_ram;
+
+	/* devices/: where in and out go. Time is virtual nanoseconds. */
+	struct bus *bus;
+	uint64_t (*read_time)(const struct vm *vm);
+	uint64_t (*read_tsc)(const struct vm *vm);
+	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
+	/* The vector of the interrupt that the processor takes; asked only when one waits. */
+	uint8_t (*acknowledge_interrupt)(struct vm *vm);
+
+	/* instructions/interpret_unit.c */
+	const struct vm_unit *unit;
+
+	/* state/stop.c: the first reason wins. */
+	bool ended;
+	enum exit_reason exit;
+	uint32_t exit_status;
+	char exit_text[VM_REASON_MAX];
+};
+
+#endif

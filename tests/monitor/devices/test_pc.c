@@ -1,0 +1,199 @@
+/* The board: the chips as a guest meets them, through ports, interrupts and time. */
+#include "monitor/devices/pc.h"
+#include "monitor/devices/virtual_time.h"
+#include "tests/unit.h"
+
+struct outside {
+	bool interrupt;
+	char com1[64], debug[64];
+	unsigned unknown;
+};
+
+static struct pc pc;
+static struct outside seen;
+
+static void see_interrupt(void *owner, unsigned input, bool level)
+{
+	((struct outside *)owner)->interrupt = level;
+	CHECK_EQ(input, 0);
+}
+
+static void see_com1(void *owner, uint8_t byte)
+{
+	char *text = ((struct outside *)owner)->com1;
+	size_t length = strlen(text);
+
+	text[length] = (char)byte;
+	text[length + 1] = 0;
+}
+
+static void see_debug(void *owner, const char *line, unsigned length)
+{
+	char *text = ((struct outside *)owner)->debug;
+
+	snprintf(text, 64, "%.*s", (int)length, line);
+}
+
+static void see_unknown(void *owner, const struct bus_unknown *access)
+{
+	((struct outside *)owner)->unknown += access->port;
+}
+
+static void wire(struct pc *board, struct outside *outside)
+{
+	struct pc_outside connections = {.processor = {see_interrupt, outside, 0},
+	                                 .com1_transmit = see_com1,
+	                                 .debug_line = see_debug,
+	                                 .unknown_port = see_unknown,
+	                                 .owner = outside};
+
+	pc_wire(board, &connections);
+}
+
+static void set_up(void)
+{
+	memset(&pc, 0, sizeof(pc));
+	memset(&seen, 0, sizeof(seen));
+	wire(&pc, &seen);
+	pc_reset(&pc, 0);
+}
+
+static void out(uint16_t port, uint8_t value)
+{
+	pc_write(&pc, 0, port, 1, value);
+}
+
+/* A kernel's usual start: vectors from 0x20, everything open, counter 0 at 1000 ticks. */
+static void set_up_kernel(void)
+{
+	static const uint8_t ports[] = {0x20, 0x21, 0x21, 0x21, 0xA0, 0xA1,
+	                                0xA1, 0xA1, 0x43, 0x40, 0x40};
+	static const uint8_t values[] = {0x11, 0x20, 4, 1, 0x11, 0x28, 2, 1, 0x34, 0xE8, 3};
+
+	set_up();
+	for (unsigned i = 0; i < sizeof(ports); i++)
+		out(ports[i], values[i]);
+}
+
+TEST(pc_every_chip_answers_at_its_ports)
+{
+	set_up();
+	CHECK_EQ(pc_read(&pc, 0, 0xE9, 1), 0xE9);
+	CHECK_EQ(pc_read(&pc, 0, 0x3FD, 1), 0x60);
+	out(0x3FB, 0x03);
+	out(0x3F8, 'A');
+	CHECK_STR(seen.com1, "A");
+	out(0xE9, 'B');
+	out(0xE9, '\n');
+	CHECK_STR(seen.debug, "B");
+	pc_write(&pc, 0, 0xF4, 4, 0x21);
+	CHECK_EQ(pc.debug_exit.status, 0x43);
+	out(0x4D0, 0x20);
+	CHECK_EQ(pc_read(&pc, 0, 0x4D0, 2), 0x20);
+	CHECK_EQ(pc_read(&pc, 0, 0x20, 4), 0xFFFF0000);
+	CHECK_EQ(seen.unknown, 0x22);
+	out(0x61, 1);
+	CHECK_EQ(pc_read(&pc, 0, 0x61, 1), 0x01);
+	CHECK(pc.timer.channel[2].gate);
+}
+
+TEST(pc_the_timer_interrupts_when_it_is_due)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	/* From the control word on the output is high: that edge is the first request. */
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(vector, 0x20);
+	out(0x20, 0x20);
+	for (uint64_t i = 1; i <= 50; i++) {
+		uint64_t due = pc_next_due(&pc);
+		CHECK_EQ(due, i8254_time_of(1 + 1000 * i));
+		pc_advance(&pc, due - 1);
+		CHECK(!seen.interrupt);
+		pc_advance(&pc, due);
+		CHECK(seen.interrupt);
+		CHECK(pc_acknowledge(&pc, due, &vector));
+		CHECK_EQ(vector, 0x20);
+		CHECK(!pc_acknowledge(&pc, due, &vector));
+		pc_write(&pc, due, 0x20, 1, 0x20);
+	}
+}
+
+TEST(pc_the_request_register_shows_the_present)
+{
+	uint8_t vector;
+
+	set_up_kernel();
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(pc_read(&pc, i8254_time_of(500), 0x20, 1), 0);
+	CHECK_EQ(pc_read(&pc, i8254_time_of(1001), 0x20, 1), 1);
+}
+
+TEST(pc_com1_interrupts_on_line_four)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	out(0x20, 0x20);
+	out(0x3FB, 3);
+	out(0x3FC, 8);
+	out(0x3FA, 0xC1);
+	out(0x3F9, 1);
+	CHECK(ns16550_receive(&pc.com1, 0, 'x', 0));
+	CHECK(!seen.interrupt);
+	uint64_t due = 4 * 1041666;
+	CHECK_EQ(pc_next_due(&pc), i8254_time_of(1001));
+	out(0x21, 0xEF);
+	pc_advance(&pc, due - 1);
+	CHECK(!seen.interrupt);
+	pc_advance(&pc, due);
+	CHECK(pc_acknowledge(&pc, due, &vector));
+	CHECK_EQ(vector, 0x24);
+	CHECK_EQ(pc_read(&pc, due, 0x3F8, 1), 'x');
+}
+
+TEST(pc_starts_as_firmware_leaves_it)
+{
+	uint8_t vector = 0;
+
+	set_up();
+	pc_start(&pc, 0);
+	CHECK_EQ(pc_read(&pc, 0, 0x21, 1), 0xF8);
+	CHECK_EQ(pc_read(&pc, 0, 0xA1, 1), 0xFF);
+	CHECK_EQ(pc_read(&pc, 0, 0x3FB, 1), 0x03);
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(vector, 0x08);
+	CHECK_EQ(pc_next_due(&pc), i8254_time_of(65537));
+	CHECK_EQ(seen.unknown, 0);
+}
+
+TEST(pc_a_copy_goes_its_own_way)
+{
+	static struct pc copy;
+	struct outside other = {0};
+	uint8_t vector;
+
+	set_up_kernel();
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	out(0x20, 0x20);
+	copy = pc;
+	wire(&copy, &other);
+	uint64_t due = pc_next_due(&pc);
+	CHECK_EQ(pc_next_due(&copy), due);
+	pc_advance(&copy, due);
+	CHECK(other.interrupt);
+	CHECK(!seen.interrupt);
+	pc_write(&copy, due, 0x3FB, 1, 3);
+	pc_write(&copy, due, 0x3F8, 1, 'c');
+	CHECK_STR(other.com1, "c");
+	CHECK_STR(seen.com1, "");
+	pc_write(&copy, due, 0x61, 1, 1);
+	CHECK(!pc.timer.channel[2].gate);
+	pc_advance(&pc, due);
+	CHECK(seen.interrupt);
+	CHECK_EQ(copy.bus.ranges[0].writes, pc.bus.ranges[0].writes);
+}
+
+UNIT_MAIN

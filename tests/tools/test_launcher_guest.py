@@ -1,0 +1,72 @@
+"""Guests under the hypervisor: they end as they do natively, and what cannot be run is refused."""
+
+import re
+
+import pytest
+from launcher_support import MACHINES, RINGFENCE, assemble, launch
+
+HELLO = RINGFENCE.parent / "build" / "guest" / "hello.elf"
+
+# How the guest ends: the status, and the reason in the log's last line.
+ENDINGS = {
+    "debug_exit_5": (11, "debug-exit"),
+    "keyboard_reset": (0, "reset"),
+    "power_off": (0, "power-off"),
+    "triple_fault": (70, "stopped"),
+}
+
+
+def run_guest(kernel, log, *arguments):
+    result = launch("run", kernel, "--timeout", "40", "--log", log, *arguments)
+    return result, log.read_text().splitlines()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_endings(tmp_path, machine, ending):
+    status, reason = ENDINGS[ending]
+    kernel = assemble(tmp_path, "ending", f"ENDING={ending}")
+    result, log = run_guest(kernel, tmp_path / "log", "--on", machine)
+    assert result.returncode == status
+    assert b"hello from the test kernel\r\n" in result.stdout
+    assert log[-1] == f"ringfence: info vm0: ended reason={reason} status={status}"
+
+
+def test_triple_fault_is_explained(tmp_path):
+    kernel = assemble(tmp_path, "ending", "ENDING=triple_fault")
+    result, log = run_guest(kernel, tmp_path / "log")
+    sentence = [line for line in log if line.startswith("ringfence: error vm0: triple fault: ")]
+    assert len(sentence) == 1
+    assert re.search(r"triple fault: #\w\w.* at eip=[0-9a-f]{8} .*, then .*, then ", sentence[0])
+    assert any(re.match(r"ringfence: info vm0: eip=\w+ eflags=\w+ IOPL=0", line) for line in log)
+    assert any("ringfence: info vm0: code at eip: " in line for line in log)
+    assert b"stopped: triple fault" in result.stdout
+
+
+def test_a_guest_that_hangs_is_timed_out(tmp_path):
+    kernel = assemble(tmp_path, "ending", "ENDING=halt_for_ever")
+    result = launch("run", kernel, "--timeout", "3")
+    assert result.returncode == 124
+
+
+def test_a_kernel_without_an_engine_for_it_is_refused(tmp_path):
+    kernel = assemble(tmp_path, "linux")
+    result, log = run_guest(kernel, tmp_path / "log")
+    assert result.returncode == 2
+    errors = [line for line in log if line.startswith("ringfence: error ")]
+    assert len(errors) == 1 and re.match(r"ringfence: error linux\.bin: .*Multiboot", errors[0])
+    assert log[-1] == "ringfence: info vm0: ended reason=bad-input status=2"
+
+
+def test_memory_that_is_not_there_is_refused(tmp_path):
+    result, log = run_guest(HELLO, tmp_path / "log", "--memory", "64M", "--boot", "guest-memory=3000")
+    assert result.returncode == 2
+    assert any('the boot option "guest-memory" is given twice' in line for line in log)
+
+
+def test_deterministic_guests_repeat_to_the_byte(tmp_path):
+    runs = [run_guest(RINGFENCE.parent / "build/guest/mini_kernel.elf", tmp_path / name, "--deterministic",
+                      "--append", "demo", "--memory", "32M") for name in ("one", "two")]
+    assert runs[0][0].returncode == 0
+    assert runs[0][0].stdout == runs[1][0].stdout
+    assert runs[0][1] == runs[1][1]
