@@ -21,6 +21,7 @@
 #include "kernel/stacks.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
+#include "monitor/run/describe.h"
 
 struct boot_info boot_info;
 
@@ -81,6 +82,7 @@ void start(uint32_t magic, uint32_t address)
 	log_start();
 	traps_start(stacks_top(STACK_DOUBLE_FAULT));
 	panic_start();
+	panic_set_disassembler(describe_code);
 	processor_start();
 	read_boot_info(magic, address);
 	if (!memory_start(&boot_info, problem, sizeof(problem)))

@@ -31,6 +31,7 @@ static char reason[200];
 static bool traps_ready, reporting;
 static const char *section;
 static void (*describe_guest)(panic_line line);
+static panic_disassembler disassemble;
 
 static void begin(const char *name)
 {
@@ -71,17 +72,16 @@ static void report_registers(const struct trap_frame *f)
 
 static void report_code(uint32_t eip)
 {
-	char text[CODE_BYTES * 3 + 1] = "";
-	size_t used = 0;
+	uint8_t bytes[CODE_BYTES];
+	char text[CODE_BYTES * 3 + 48] = "";
+	size_t count = 0, used = 0;
 
 	begin("code");
-	for (uint32_t i = 0; i < CODE_BYTES; i++) {
-		uint8_t byte;
-		if (!recoverable_read8((const void *)(eip + i), &byte))
-			break;
-		used += print_to_buffer(text + used, sizeof(text) - used, "%02x ", byte);
-	}
+	while (count < CODE_BYTES && recoverable_read8((const void *)(eip + count), &bytes[count]))
+		used += print_to_buffer(text + used, sizeof(text) - used, "%02x ", bytes[count++]);
 	format_line("at eip: %s", used ? text : "not readable");
+	if (count && disassemble && disassemble(bytes, count, eip, text, sizeof(text)))
+		format_line("instruction: %s", text);
 }
 
 static void report_guest(void)
@@ -140,6 +140,11 @@ static bool on_panic(struct trap_frame *frame)
 void panic_set_guest(void (*describe)(panic_line line))
 {
 	describe_guest = describe;
+}
+
+void panic_set_disassembler(panic_disassembler function)
+{
+	disassemble = function;
 }
 
 void panic_start(void)

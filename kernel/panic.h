@@ -5,6 +5,10 @@
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "kernel/print.h"
 
 struct task_state;
@@ -18,6 +22,11 @@ _Noreturn void panic(const char *format, ...) PRINT_FORMAT(1, 2);
 /* What stands in the section "guest": this floor knows no guest, so whoever runs one says so. */
 typedef void (*panic_line)(const char *text);
 void panic_set_guest(void (*describe)(panic_line line));
+
+/* This floor cannot read instructions either. False when the bytes are none. */
+typedef bool (*panic_disassembler)(const uint8_t *bytes, size_t count, uint32_t address, char *text,
+                                   size_t size);
+void panic_set_disassembler(panic_disassembler disassemble);
 
 /* A trap that nobody has dealt with. */
 _Noreturn void panic_trap(const struct trap_frame *frame);

@@ -2,6 +2,7 @@
 
 #include "kernel/print.h"
 #include "monitor/instructions/decode.h"
+#include "monitor/instructions/disassemble.h"
 #include "monitor/memory/linear.h"
 
 #define LINE_MAX 160
@@ -77,20 +78,40 @@ void describe_vcpu(const struct vcpu *vcpu, void (*line)(const char *text))
 	    vcpu->cr4);
 }
 
+static bool disassemble(const uint8_t *bytes, size_t count, unsigned int code_size,
+                        uint32_t address, char *text, size_t size)
+{
+	struct instruction in;
+
+	text[0] = 0;
+	if (instruction_decode(bytes, count, code_size, &in) != DECODE_OK)
+		return false;
+	instruction_disassemble(&in, address, text, size);
+	return true;
+}
+
+bool describe_code(const uint8_t *bytes, size_t count, uint32_t address, char *text, size_t size)
+{
+	return disassemble(bytes, count, 32, address, text, size);
+}
+
 /* Looking must not be felt: a fetch that faults would otherwise be the guest's own fault. */
 void describe_instruction(struct vcpu *vcpu, void (*line)(const char *text))
 {
 	const struct vcpu_event event = vcpu->event;
 	const uint32_t cr2 = vcpu->cr2;
+	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
+	unsigned int code_size = cs->attributes & VCPU_ATTRIBUTE_BIG ? 32 : 16;
 	uint8_t bytes[INSTRUCTION_MAX_LENGTH];
-	char text[INSTRUCTION_MAX_LENGTH * 3 + 1] = "";
+	char hex[INSTRUCTION_MAX_LENGTH * 3 + 1] = "", text[DISASSEMBLE_TEXT_SIZE];
 	size_t used = 0;
-	size_t got = linear_fetch(vcpu, gva(vcpu->segments[VCPU_CS].base + vcpu->eip), bytes,
-	                          sizeof(bytes));
+	size_t got = linear_fetch(vcpu, gva(cs->base + vcpu->eip), bytes, sizeof(bytes));
 
 	vcpu->event = event;
 	vcpu->cr2 = cr2;
 	for (size_t i = 0; i < got; i++)
-		used += print_to_buffer(text + used, sizeof(text) - used, "%02x ", bytes[i]);
-	say(line, "code at eip: %s", got ? text : "not readable");
+		used += print_to_buffer(hex + used, sizeof(hex) - used, "%02x ", bytes[i]);
+	say(line, "code at eip: %s", got ? hex : "not readable");
+	if (disassemble(bytes, got, code_size, vcpu->eip, text, sizeof(text)))
+		say(line, "instruction at eip: %s", text);
 }

@@ -161,6 +161,7 @@ def test_panics_report_in_sections_with_names(tmp_path, kind, on):
     assert "panic_test_run+0x" in backtrace
     assert "start_on_own_stack+0x" in backtrace
     assert f"ringfence: panic reason: {reason}" in result.log
+    assert re.search(r"^ringfence: panic code: instruction: [a-z]+", result.log, re.MULTILINE)
 
 
 @pytest.mark.parametrize("on", ["qemu", "bochs"])

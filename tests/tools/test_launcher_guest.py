@@ -39,7 +39,8 @@ def test_triple_fault_is_explained(tmp_path):
     assert len(sentence) == 1
     assert re.search(r"triple fault: #\w\w.* at eip=[0-9a-f]{8} .*, then .*, then ", sentence[0])
     assert any(re.match(r"ringfence: info vm0: eip=\w+ eflags=\w+ IOPL=0", line) for line in log)
-    assert any("ringfence: info vm0: code at eip: " in line for line in log)
+    assert any("ringfence: info vm0: code at eip: cc " in line for line in log)
+    assert "ringfence: info vm0: instruction at eip: int3" in log
     assert b"stopped: triple fault" in result.stdout
 
 
