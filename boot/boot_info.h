@@ -1,17 +1,14 @@
 /* What the boot loader told us, the same whichever loader it was.
  *
  * Multiboot 1 and 2, from GRUB and from QEMU, all become one struct boot_info, copied out of the
- * loader's memory so that this may be handed out afterwards. Reading is pure and believes
- * nothing: every address and length is checked, and what is wrong gets one sentence. */
+ * loader's memory so that this may be handed out afterwards. It must not know the protocols:
+ * multiboot.c does. */
 #ifndef BOOT_BOOT_INFO_H
 #define BOOT_BOOT_INFO_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define BOOT_MAGIC_MULTIBOOT1 0x2BADB002u
-#define BOOT_MAGIC_MULTIBOOT2 0x36D76289u
 
 #define BOOT_RANGES_MAX       128
 #define BOOT_MODULES_MAX      16
@@ -47,10 +44,6 @@ struct boot_memory {
 	const void *(*view)(const struct boot_memory *memory, uint64_t at, uint64_t length);
 };
 
-/* False, with one sentence in `problem`, when what EAX and EBX say is not right. */
-bool boot_info_read(struct boot_info *info, uint32_t magic, uint32_t address,
-                    const struct boot_memory *memory, char *problem, size_t size);
-
 /* Usable memory in whole megabytes. */
 uint32_t boot_info_memory_mb(const struct boot_info *info);
 
@@ -61,5 +54,8 @@ bool boot_info_add_module(struct boot_info *info, uint64_t start, uint64_t end, 
                           char *problem, size_t size);
 bool boot_info_set_command_line(struct boot_info *info, const char *line, char *problem,
                                 size_t size);
+
+/* What follows the first word. */
+const char *boot_info_skip_word(const char *text);
 
 #endif

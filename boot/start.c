@@ -3,6 +3,7 @@
 #include "boot/boot_info.h"
 #include "boot/echo.h"
 #include "boot/memory.h"
+#include "boot/multiboot.h"
 #include "boot/panic_test.h"
 #include "boot/report.h"
 #include "boot/run_guest.h"
@@ -38,7 +39,7 @@ static void read_boot_info(uint32_t magic, uint32_t address)
 {
 	static const struct boot_memory memory = {view_early};
 
-	if (!boot_info_read(&boot_info, magic, address, &memory, problem, sizeof(problem)))
+	if (!multiboot_read(&boot_info, magic, address, &memory, problem, sizeof(problem)))
 		machine_refuse("boot", problem);
 	if (!options_parse(&options, boot_info.command_line, problem, sizeof(problem)))
 		machine_refuse("options", problem);

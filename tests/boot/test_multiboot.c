@@ -1,6 +1,6 @@
 #include "tests/unit.h"
 
-#include "boot/boot_info.h"
+#include "boot/multiboot.h"
 
 /* The machine's memory as the readers see it: one megabyte, all of it inside the array. */
 static _Alignas(8) uint8_t machine[1 << 20];
@@ -19,7 +19,7 @@ static bool read_info(uint32_t magic, uint32_t address)
 
 	memset(&info, 0, sizeof(info));
 	problem[0] = 0;
-	return boot_info_read(&info, magic, address, &memory, problem, sizeof(problem));
+	return multiboot_read(&info, magic, address, &memory, problem, sizeof(problem));
 }
 
 static void put32(uint32_t at, uint32_t value)
