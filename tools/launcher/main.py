@@ -22,6 +22,8 @@ def main(arguments):
         return _command(arguments)
     except UserError as error:
         return _say(one_line(error), STATUS_BAD_INPUT)
+    except BrokenPipeError:
+        return 0  # `./ringfence --help | head -1`, where argparse lets it through
     except (OSError, subprocess.SubprocessError) as error:
         return _say(f"this computer did not let us: {one_line(error)}", STATUS_BAD_INPUT)
     finally:
