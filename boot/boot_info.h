@@ -38,6 +38,9 @@ struct boot_info {
 	struct boot_module modules[BOOT_MODULES_MAX];
 };
 
+/* That of this boot; start() fills it in before anything reads it. */
+extern struct boot_info boot_info;
+
 /* How the readers see memory: a pointer to `length` bytes at a machine address, NULL when they
  * are not all there. */
 struct boot_memory {

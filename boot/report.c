@@ -11,8 +11,6 @@
 #include "kernel/probes.h"
 #include "kernel/processor.h"
 
-extern struct boot_info boot_info;
-
 #define TEXT_MAX 200
 
 static const char *range_kind(uint32_t type)

@@ -12,8 +12,6 @@
 #include "monitor/run/describe.h"
 #include "monitor/run/run.h"
 
-extern struct boot_info boot_info;
-
 static struct machine machine;
 static struct load load;
 static char problem[VM_REASON_MAX];
