@@ -15,6 +15,7 @@
 
 #include "monitor/state/vm.h"
 #include "monitor/translator/block.h"
+#include "monitor/translator/rules.h"
 #include "monitor/translator/scan.h"
 #include "monitor/translator/window.h"
 
@@ -82,7 +83,8 @@ struct translator {
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
 	uint32_t doubt_region;       /* of 4 MB, or BLOCK_NONE */
 
-	struct scan scan;
+	uint8_t rules[RULES_ROWS]; /* rules.c */
+	struct scan scan;          /* scan.c: of the block that is being made */
 };
 
 /* Why find_or_make has nothing; then one instruction is to be interpreted. */
