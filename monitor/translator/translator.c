@@ -233,10 +233,8 @@ static bool is_still_there(const struct translator *t, struct vcpu *vcpu, uint32
 static uint32_t find(struct translator *t, struct vcpu *vcpu, const struct scan_page *page)
 {
 	uint32_t linear = (vcpu->segments[VCPU_CS].base + vcpu->eip) / GUEST_PAGE_SIZE;
-	uint32_t record = cache_first_page(t, page->physical), number;
+	uint32_t record = cache_find_page(t, linear, page->physical), number;
 
-	while (record != BLOCK_NONE && t->pages[record].linear != linear)
-		record = cache_next_page(t, record);
 	if (record == BLOCK_NONE)
 		return BLOCK_NONE;
 	number = cache_find_block(t, vcpu->eip, record);

@@ -64,7 +64,8 @@ struct translator {
 	uint32_t *buckets, *page_buckets; /* TRANSLATOR_BUCKETS each */
 	uint32_t block_count, blocks_max, link_count, links_max;
 	uint32_t map_count, map_max, page_count, pages_max;
-	uint32_t made; /* since the last flush, for flush_every */
+	uint32_t last_page; /* the one that was looked for last */
+	uint32_t made;      /* since the last flush, for flush_every */
 
 	/* chain.c */
 	uint32_t miss, exit_indirect; /* shared stubs */
