@@ -12,6 +12,7 @@
 #define BETTER_sti    , RULE_sti
 #define BETTER_pushfd , RULE_pushf
 #define BETTER_popfd  , RULE_popf
+#define BETTER_rdtsc  , RULE_rdtsc
 #define BETTER_push   , RULE_push_segment
 #define BETTER_jmp    , RULE_jmp
 #define BETTER_call   , RULE_call
@@ -75,7 +76,8 @@ static bool may_run(const struct translator_options *options, const struct opcod
 	case FEATURE_CMOV:
 		return options->unit_is_real || !(opcode->properties & PROPERTY_X87);
 	default:
-		return opcode->feature <= FEATURE_I486 || opcode->feature == FEATURE_CX8;
+		return opcode->feature <= FEATURE_I486 || opcode->feature == FEATURE_CX8 ||
+		       opcode->feature == FEATURE_TSC;
 	}
 }
 
@@ -130,7 +132,7 @@ static enum rule decide(const struct translator_options *options, const struct i
 
 	if (in->row == SCAN_ROW_UNDEFINED || opcode->class & CLASS_UNDEFINED)
 		return RULE_callout;
-	if (opcode->class & (CLASS_SEGMENT | CLASS_IO | CLASS_REVEALS) || !may_run(options, opcode))
+	if (opcode->class & (CLASS_SEGMENT | CLASS_IO) || !may_run(options, opcode))
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))

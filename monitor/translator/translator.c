@@ -83,6 +83,16 @@ static void enter_segment(struct translator *t, const struct vcpu *vcpu)
 	chain_forget_pending(t);
 }
 
+static void notice_changes(struct translator *t, struct vcpu *vcpu)
+{
+	if (vcpu->tsc_offset != t->tsc_offset) {
+		translator_flush(t);
+		t->tsc_offset = vcpu->tsc_offset;
+	}
+	enter_segment(t, vcpu);
+	invalidate_check_mappings(t, vcpu);
+}
+
 static bool (*const emitters[RULES])(struct emit *, const struct instruction *, const uint8_t *) = {
         [RULE_call] = flow_call,
         [RULE_callout] = inline_callout,
@@ -95,6 +105,7 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_popf] = inline_popf,
         [RULE_push_segment] = inline_push_segment,
         [RULE_pushf] = inline_pushf,
+        [RULE_rdtsc] = inline_rdtsc,
         [RULE_ret] = flow_ret,
         [RULE_sti] = inline_sti,
 };
@@ -291,8 +302,7 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 		return TRANSLATOR_MODE;
 	if (is_unusual(vcpu))
 		return TRANSLATOR_UNUSUAL;
-	enter_segment(t, vcpu);
-	invalidate_check_mappings(t, vcpu);
+	notice_changes(t, vcpu);
 	if (!resume(t, vcpu, offset))
 		answer = find_or_make(t, vcpu, offset);
 	t->resume_block = BLOCK_NONE;

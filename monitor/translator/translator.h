@@ -34,6 +34,8 @@ struct translator_options {
 	bool no_chaining;          /* every way out of a block goes through the host */
 	bool all_memory_callout;   /* so does every access to memory */
 	bool unit_is_real;         /* x87, MMX and SSE find the guest's registers: copy them */
+	bool tsc_is_real;          /* rdtsc is the guest's, less vcpu.tsc_offset and */
+	uint32_t tsc_high;         /* this in the upper half */
 };
 
 struct translator_setup {
@@ -78,6 +80,7 @@ struct translator {
 	uint32_t segment_count, segment; /* the current one, BLOCK_NONE at first */
 	uint32_t resume_block, resume_offset, resume_eip;
 	uint32_t cr0, cr3, cr4; /* when mappings were last known to be good */
+	uint64_t tsc_offset;    /* what blocks were made for */
 	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
 
 	/* invalidate.c */
