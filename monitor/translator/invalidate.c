@@ -169,13 +169,14 @@ void invalidate_doubt(struct translator *t, struct vcpu *vcpu)
 /* A load of CR3 leaves global pages as they are, in a real translation buffer too. */
 static void note_control_registers(struct translator *t, const struct vcpu *vcpu)
 {
-	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4)
+	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4 || vcpu->efer != t->efer)
 		t->doubt_all = true;
 	if (vcpu->cr3 != t->cr3)
 		t->doubt_local = true;
 	t->cr0 = vcpu->cr0;
 	t->cr3 = vcpu->cr3;
 	t->cr4 = vcpu->cr4;
+	t->efer = vcpu->efer;
 }
 
 static bool is_in_doubt(const struct translator *t, const struct block_page *page)

@@ -140,6 +140,9 @@ static enum rule decide(const struct translator_options *options, const struct i
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
 }
 
+/* In the table of rules: decide each time. */
+#define LOOK RULES
+
 /* Only these depend on more than the row, when there is no prefix. */
 static bool wants_look(const struct translator_options *options, unsigned int row)
 {
@@ -154,12 +157,20 @@ void rules_start(struct translator *t)
 		        .row = (uint16_t)row, .operand_size = 4, .memory = {.segment = SEGMENT_DS}};
 
 		t->rules[row] = wants_look(&t->setup.options, row)
-		                        ? RULES_LOOK
+		                        ? LOOK
 		                        : (uint8_t)decide(&t->setup.options, &in, false);
 	}
 }
 
-enum rule rules_decide(const struct translator *t, const struct instruction *in, bool last)
+void rules_choose(const struct translator *t, struct scan *scan)
 {
-	return decide(&t->setup.options, in, last);
+	const struct instruction *in = scan->instructions;
+
+	for (uint32_t n = 0; n < scan->count; n++, in++) {
+		uint8_t rule = t->rules[in->row];
+
+		if (rule == LOOK || in->prefixes & (PREFIX_SEGMENT | PREFIX_O16))
+			rule = (uint8_t)decide(&t->setup.options, in, n == scan->count - 1);
+		scan->rules[n] = rule;
+	}
 }

@@ -110,16 +110,12 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_sti] = inline_sti,
 };
 
-static enum rule choose(const struct translator *t, uint32_t n)
-{
-	return rules_choose(t, t->rules, &t->scan.instructions[n], n == t->scan.count - 1);
-}
-
-static void emit_instruction(struct emit *emit, uint32_t n, enum rule rule)
+static void emit_instruction(struct emit *emit, uint32_t n)
 {
 	const struct scan *scan = &emit->t->scan;
 	const struct instruction *in = &scan->instructions[n];
 	const uint8_t *bytes = scan_bytes(scan, n);
+	uint8_t rule = scan->rules[n];
 
 	emit->eip = emit->block->eip + scan->at[n];
 	emit->next = emit->block->eip + scan->at[n + 1];
@@ -135,27 +131,13 @@ static uint32_t emit_piece(struct emit *emit, uint32_t n)
 	const struct scan *scan = &emit->t->scan;
 	uint32_t end = n + 1, most = emit->hold ? end : scan->count - scan->crosses;
 
-	while (end < most && choose(emit->t, end) == RULE_copy)
+	while (end < most && scan->rules[end] == RULE_copy)
 		end++;
 	emit->eip = emit->block->eip + scan->at[n];
 	emit_before(emit, 0);
 	emit_bytes(emit, scan_bytes(scan, n), (uint32_t)scan->at[end] - scan->at[n]);
 	emit->hold = false;
 	return end;
-}
-
-static void emit_all(struct emit *emit)
-{
-	uint32_t n = 0;
-
-	while (n < emit->t->scan.count) {
-		enum rule rule = choose(emit->t, n);
-
-		if (rule == RULE_copy)
-			n = emit_piece(emit, n);
-		else
-			emit_instruction(emit, n++, rule);
-	}
 }
 
 /* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. */
@@ -171,9 +153,16 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 {
 	struct block *block = &t->blocks[number];
 	struct emit emit;
+	uint32_t n = 0;
 
+	rules_choose(t, &t->scan);
 	emit_begin(&emit, t, block, at);
-	emit_all(&emit);
+	while (n < t->scan.count) {
+		if (t->scan.rules[n] == RULE_copy)
+			n = emit_piece(&emit, n);
+		else
+			emit_instruction(&emit, n++);
+	}
 	emit.next = block->eip + t->scan.guest_size;
 	if (goes_on(&t->scan))
 		flow_on(&emit);

@@ -79,6 +79,7 @@ struct translator {
 	struct block_segment segments[TRANSLATOR_SEGMENTS];
 	uint32_t segment_count, segment; /* the current one, BLOCK_NONE at first */
 	uint32_t resume_block, resume_offset, resume_eip;
+	uint64_t efer;
 	uint32_t cr0, cr3, cr4; /* when mappings were last known to be good */
 	uint64_t tsc_offset;    /* what blocks were made for */
 	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
