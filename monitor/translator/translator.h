@@ -53,6 +53,10 @@ struct translator_setup {
 #define TRANSLATOR_SEGMENTS 8
 #define TRANSLATOR_BUCKETS  4096
 
+/* Regions are as large as the largest piece of memory that one entry of the guest's tables maps. */
+#define TRANSLATOR_REGION_SHIFT 22
+#define TRANSLATOR_REGIONS      (1u << (32 - TRANSLATOR_REGION_SHIFT))
+
 struct translator {
 	struct translator_setup setup;
 
@@ -85,8 +89,10 @@ struct translator {
 	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
 
 	/* invalidate.c */
+	uint32_t local_pages;                      /* mapped, and not global */
+	uint32_t regions[TRANSLATOR_REGIONS / 32]; /* a bit where a page of code has been */
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
-	uint32_t doubt_region;       /* of 4 MB, or BLOCK_NONE */
+	uint32_t doubt_region;       /* or BLOCK_NONE */
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
 	struct scan scan;          /* scan.c: of the block that is being made */
