@@ -71,15 +71,16 @@ static enum decode_result scan_one(struct scan *scan, struct vcpu *vcpu, uint32_
 bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page)
 {
 	uint32_t room = room_on_page(vcpu), end = room < BLOCK_GUEST_MAX ? room : BLOCK_GUEST_MAX;
-	struct instruction *in = scan->instructions - 1;
 	uint32_t at = 0, count = 0;
 	enum decode_result result;
+	struct instruction *in;
 
 	scan->first = page->ram + (vcpu->segments[VCPU_CS].base + vcpu->eip) % GUEST_PAGE_SIZE;
 	scan->crosses = false;
 	scan->at[0] = 0;
 	do {
-		result = scan_one(scan, vcpu, at, room, ++in);
+		in = &scan->instructions[count];
+		result = scan_one(scan, vcpu, at, room, in);
 		if (result == DECODE_TRUNCATED)
 			break;
 		at += in->length;
