@@ -10,6 +10,7 @@
 #include "monitor/loaders/kernel_image.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/run/describe.h"
+#include "monitor/run/engine.h"
 #include "monitor/run/run.h"
 
 static struct machine machine;
@@ -104,19 +105,23 @@ void run_guest(void)
 #undef EXIT
 	};
 
+	const struct engine *engine = engines[options.engine];
+
 	if (!boot_info.module_count)
 		machine_refuse("boot",
 		               "mode=run needs a guest kernel as first module, but the boot "
 		               "loader handed over none");
-	if (!machine_create(&machine, "vm0", options.guest_memory, problem, sizeof(problem)))
+	if (!machine_create(&machine, "vm0", options.guest_memory, engine, problem,
+	                    sizeof(problem)))
 		machine_refuse("vm0", problem);
 	load_kernel();
 	enter(&machine.vm.vcpu);
 	panic_set_guest(describe_guest);
-	log_info("vm0", "starting kernel=\"%s\" memory-mb=%u engine=interpret eip=0x%08x",
-	         boot_info.modules[0].name, options.guest_memory, machine.vm.vcpu.eip);
-	console_print("guest      %s, %u MB, interpreted\n\n", boot_info.modules[0].name,
-	              options.guest_memory);
+	log_info("vm0", "starting kernel=\"%s\" memory-mb=%u engine=%s eip=0x%08x",
+	         boot_info.modules[0].name, options.guest_memory, engine->name,
+	         machine.vm.vcpu.eip);
+	console_print("guest      %s, %u MB, %s\n\n", boot_info.modules[0].name,
+	              options.guest_memory, engine->in_words);
 	run(&machine);
 	panic_set_guest(NULL);
 	if (machine.vm.exit == EXIT_stopped)

@@ -70,6 +70,11 @@ static inline uint32_t x86_read_cr4(void)
 	return value;
 }
 
+static inline void x86_write_cr0(uint32_t value)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
+}
+
 static inline void x86_write_cr3(uint32_t value)
 {
 	__asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");

@@ -70,7 +70,7 @@ static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigne
 }
 
 /* A fault also drops what was buffered of its page: so the manual has it. */
-static bool raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
 {
 	linear_flush_page(vcpu, at);
 	vcpu->cr2 = at.value;
@@ -92,7 +92,7 @@ static bool find_piece(struct vcpu *vcpu, gva_t at, size_t size, unsigned int ri
 	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, right, as, &error);
 
 	if (!entry)
-		return raise_page_fault(vcpu, at, error);
+		return linear_raise_page_fault(vcpu, at, error);
 	*piece = piece_of(entry, at, size);
 	return true;
 }
@@ -211,6 +211,21 @@ size_t linear_fetch(struct vcpu *vcpu, gva_t at, uint8_t *to, size_t wanted)
 	return wanted;
 }
 
+bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *source)
+{
+	const struct vcpu_tlb_entry *entry;
+	struct piece piece;
+	uint32_t error;
+
+	entry = look_up(vcpu, at, LINEAR_READ, LINEAR_AS_SUPERVISOR, &error);
+	if (!entry)
+		return false;
+	piece = piece_of(entry, at, size);
+	read_piece(vcpu, &piece, to);
+	*source = piece.at;
+	return true;
+}
+
 static void forget(struct vcpu_tlb_entry *entry)
 {
 	entry->tag = 0;
@@ -230,6 +245,7 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
 
+	vcpu->flushes++;
 	if (linear_entry(vcpu, at)->tag == linear_tag(at))
 		forget(linear_entry(vcpu, at));
 	if (vcpu->tlb_large[region / 32] & 1u << region % 32)
@@ -238,6 +254,7 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 
 void linear_flush(struct vcpu *vcpu, bool globals_too)
 {
+	vcpu->flushes++;
 	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
 		if (globals_too || !vcpu->tlb[i].global)
 			forget(&vcpu->tlb[i]);

@@ -115,6 +115,13 @@ static inline const uint8_t *linear_find_code(struct vcpu *vcpu, gva_t at, size_
 	return linear_find(vcpu, at, linear_right(vcpu, LINEAR_EXECUTE, LINEAR_AS_CPL));
 }
 
+/* Reads as supervisor without raising anything, and tells where in the guest's memory it is. All of
+ * it must lie in one page. */
+bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *source);
+
+/* The guest's own page fault: its error code, and CR2. Always false. */
+bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error);
+
 void linear_flush_page(struct vcpu *vcpu, gva_t at);
 void linear_flush(struct vcpu *vcpu, bool globals_too);
 

@@ -11,6 +11,7 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/run/engine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
@@ -28,9 +29,11 @@ static uint64_t read_time(const struct vm *vm)
 	return clock_now() - machine_of(vm)->started_ns;
 }
 
+/* The real one: a guest that runs directly reads it without asking. */
 static uint64_t read_tsc(const struct vm *vm)
 {
-	return x86_read_tsc() - machine_of(vm)->started_tsc;
+	(void)vm;
+	return x86_read_tsc();
 }
 
 static uint8_t acknowledge_interrupt(struct vm *vm)
@@ -108,8 +111,8 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size)
+bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb,
+                    const struct engine *engine, char *problem, size_t size)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->vm.name = name;
@@ -119,8 +122,8 @@ bool machine_create(struct machine *machine, const char *name, uint32_t memory_m
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
-	machine->started_tsc = x86_read_tsc();
-	return true;
+	machine->engine = engine;
+	return engine->start(machine, problem, size);
 }
 
 static void take_input(struct machine *machine, uint64_t now)
@@ -161,6 +164,7 @@ void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
+	machine->engine->stop(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
 	machine->vm.ram = NULL;

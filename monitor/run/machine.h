@@ -8,18 +8,27 @@
 
 #include <stddef.h>
 
+#include "kernel/clock.h"
 #include "monitor/devices/pc.h"
+#include "monitor/run/direct.h"
 #include "monitor/state/vm.h"
 
 struct machine {
 	struct vm vm;
 	struct pc pc;
-	uint64_t started_ns, started_tsc;
+	uint64_t started_ns;
+	const struct engine *engine;
+	struct direct direct; /* for the engines that run anything directly */
+	struct timer alarm;   /* for the same: the next time a chip has something to do */
+	uint64_t alarm_due;
+	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 };
 
+struct engine;
+
 /* False, with one sentence, when there is not enough memory for the guest. */
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size);
+bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb,
+                    const struct engine *engine, char *problem, size_t size);
 
 void machine_note_end(struct machine *machine);
 

@@ -179,6 +179,7 @@ struct vcpu {
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
+	uint32_t flushes; /* of anything: who remembers a translation looks whether it moved */
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;

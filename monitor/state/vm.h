@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct shadow_tables;
 
 enum exit_reason {
 #define EXIT(name, word, text) EXIT_##name,
@@ -51,11 +52,15 @@ struct vm {
 
 	/* devices/: where in and out go. Time is virtual nanoseconds. */
 	struct bus *bus;
+	uint32_t device_accesses; /* by instructions: a device may be due at another time since */
 	uint64_t (*read_time)(const struct vm *vm);
 	uint64_t (*read_tsc)(const struct vm *vm);
 	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
 	/* The vector of the interrupt that the processor takes; asked only when one waits. */
 	uint8_t (*acknowledge_interrupt)(struct vm *vm);
+
+	/* cpu/shadow_tables.c */
+	struct shadow_tables *shadow_tables;
 
 	/* instructions/interpret_unit.c */
 	const struct vm_unit *unit;
