@@ -57,3 +57,18 @@ bool compression_make(struct segments_descriptor guest, uint32_t cut, struct des
 		shadow->access |= DPL_1;
 	return cut == COMPRESSION_NO_CUT || truncate(&segment, cut, shadow);
 }
+
+bool compression_make_twin(const struct vcpu_segment_register *segment, uint32_t cut,
+                           struct descriptor *twin)
+{
+	uint32_t limit = segment->attributes & VCPU_ATTRIBUTE_GRANULAR ? segment->limit / PAGE
+	                                                               : segment->limit;
+
+	if (!segment->usable)
+		return false;
+	*twin = descriptor_make(segment->base, limit,
+	                        (uint8_t)((segment->attributes & ~DPL_MASK) |
+	                                  VCPU_ATTRIBUTE_ACCESSED | DPL_1),
+	                        (uint8_t)(segment->attributes >> 8 & 0xF0));
+	return cut == COMPRESSION_NO_CUT || truncate(segment, cut, twin);
+}

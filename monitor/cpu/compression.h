@@ -17,6 +17,11 @@
  * ones, segments that begin behind the cut or expand down across it. */
 bool compression_make(struct segments_descriptor guest, uint32_t cut, struct descriptor *shadow);
 
+/* The same for what a segment register holds, whatever its descriptor says by now, for ring 1 alone:
+ * a twin that only the monitor hands out. */
+bool compression_make_twin(const struct vcpu_segment_register *segment, uint32_t cut,
+                           struct descriptor *twin);
+
 /* The selector to load for the guest's, in CS and SS, whose RPL is the real ring. */
 static inline uint16_t compression_selector(uint16_t selector, uint8_t cpl)
 {

@@ -11,6 +11,11 @@
 #define PRESENT        0x80u /* in a descriptor's access byte */
 #define DESCRIPTOR     8u
 
+static gpa_t page_of(gpa_t at)
+{
+	return gpa(at.value & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+}
+
 static struct descriptor *shadow_of(const struct shadow_tables *tables, uint16_t selector)
 {
 	return &(selector & SELECTOR_LOCAL ? tables->ldt : tables->gdt)[selector / DESCRIPTOR];
@@ -42,7 +47,7 @@ static void take_out(struct vm *vm, uint32_t number)
 	tables->changed = true;
 	statistics_count(shadow_descriptors_dropped);
 	if (!page_is_used(tables, source))
-		watch_stop(vm, source, WATCH_DESCRIPTORS);
+		watch_stop(vm, page_of(source), WATCH_DESCRIPTORS);
 }
 
 void shadow_tables_forget(struct vm *vm)
@@ -83,7 +88,7 @@ static bool read_quietly(struct vcpu *vcpu, uint16_t selector,
 	    linear->value % GUEST_PAGE_SIZE > GUEST_PAGE_SIZE - DESCRIPTOR)
 		return false;
 	return linear_look_at(vcpu, *linear, descriptor, sizeof(*descriptor), source) &&
-	       guest_memory_page(vcpu->vm, gpa(source->value & ~(uint64_t)(GUEST_PAGE_SIZE - 1)));
+	       guest_memory_page(vcpu->vm, page_of(*source));
 }
 
 static bool says_the_same(const struct vcpu_segment_register *held,
@@ -128,7 +133,7 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector,
 		return false;
 	if (tables->count == SHADOW_TABLES_ENTRIES)
 		shadow_tables_forget(vcpu->vm);
-	watch_start(vcpu->vm, source, WATCH_DESCRIPTORS);
+	watch_start(vcpu->vm, page_of(source), WATCH_DESCRIPTORS);
 	*shadow_of(tables, selector) = shadow;
 	tables->entries[tables->count++] = (struct shadow_tables_entry){
 	        .selector = (uint16_t)(selector & ~3u),

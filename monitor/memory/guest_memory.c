@@ -1,6 +1,7 @@
 #include "monitor/memory/guest_memory.h"
 
 #include "kernel/string.h"
+#include "monitor/memory/watch.h"
 
 /* How many of the bytes are RAM. */
 static size_t clip(const struct vm *vm, gpa_t at, size_t size)
@@ -22,14 +23,23 @@ void guest_memory_read(struct vm *vm, gpa_t at, void *to, size_t size)
 	memset((uint8_t *)to + good, 0xFF, size - good);
 }
 
-void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size)
+void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_t size,
+                                unsigned int told)
 {
 	size_t good = clip(vm, at, size);
 
-	if (good)
-		memcpy(vm->ram + (size_t)at.value, from, good);
 	if (good < size)
 		vm->accesses_outside_ram++;
+	if (!good)
+		return;
+	memcpy(vm->ram + (size_t)at.value, from, good);
+	if (vm->watchers)
+		watch_tell(vm, at, good, told);
+}
+
+void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size)
+{
+	guest_memory_write_telling(vm, at, from, size, WATCH_ALL);
 }
 
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page)

@@ -1,7 +1,8 @@
 /* The guest's physical memory: the only place where it is touched by its own addresses.
  *
  * RAM starts at 0. Outside it reads give all ones and writes go nowhere, as on a bus that nobody
- * answers, and both are counted. */
+ * answers, and both are counted. Whoever watches a page (memory/watch.c) is told of what was
+ * written. */
 #ifndef MONITOR_MEMORY_GUEST_MEMORY_H
 #define MONITOR_MEMORY_GUEST_MEMORY_H
 
@@ -11,6 +12,10 @@
 
 void guest_memory_read(struct vm *vm, gpa_t at, void *to, size_t size);
 void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size);
+
+/* The same, and only the watchers in `told` are told: bits of enum watcher. */
+void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_t size,
+                                unsigned int told);
 
 /* The page in our memory, NULL where the guest has no RAM. */
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page);

@@ -3,12 +3,14 @@
 #include "kernel/string.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/memory/watch.h"
 #include "monitor/memory/watchpoints.h"
 #include "monitor/state/fault.h"
 
 #define LARGE_SHIFT 22
 
 #define EXECUTE_RIGHTS (LINEAR_EXECUTE | LINEAR_EXECUTE << LINEAR_USER_SHIFT)
+#define WRITE_RIGHTS   (LINEAR_WRITE | LINEAR_WRITE << LINEAR_USER_SHIFT)
 
 /* The part of an access that lies in one page. */
 struct piece {
@@ -50,6 +52,8 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	};
 	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
 		linear_entry(vcpu, at)->rights &= EXECUTE_RIGHTS;
+	if (watch_is_watched(vcpu->vm, found->page))
+		linear_entry(vcpu, at)->rights &= (uint16_t)~WRITE_RIGHTS;
 	if (found->large)
 		vcpu->tlb_large[region / 32] |= 1u << region % 32;
 }
@@ -143,12 +147,10 @@ static void read_piece(struct vcpu *vcpu, const struct piece *piece, uint8_t *to
 		guest_memory_read(vcpu->vm, piece->at, to, piece->size);
 }
 
+/* Not by piece->ram: somebody may watch the page. */
 static void write_piece(struct vcpu *vcpu, const struct piece *piece, const uint8_t *from)
 {
-	if (piece->ram)
-		memcpy(piece->ram, from, piece->size);
-	else
-		guest_memory_write(vcpu->vm, piece->at, from, piece->size);
+	guest_memory_write(vcpu->vm, piece->at, from, piece->size);
 }
 
 bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
@@ -224,6 +226,15 @@ bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *s
 	read_piece(vcpu, &piece, to);
 	*source = piece.at;
 	return true;
+}
+
+void linear_forget_writes(struct vcpu *vcpu, gpa_t page)
+{
+	const uint8_t *ram = guest_memory_page(vcpu->vm, page);
+
+	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
+		if (vcpu->tlb[i].ram == ram)
+			vcpu->tlb[i].rights &= (uint16_t)~WRITE_RIGHTS;
 }
 
 static void forget(struct vcpu_tlb_entry *entry)

@@ -1,6 +1,7 @@
 #include "monitor/memory/page_walk.h"
 
 #include "monitor/memory/guest_memory.h"
+#include "monitor/memory/watch.h"
 
 #define ENTRY_PRESENT  (1u << 0)
 #define ENTRY_WRITABLE (1u << 1)
@@ -105,12 +106,16 @@ static bool is_allowed(const struct vcpu *vcpu, const struct page_walk *found, u
 	return !(access & PAGE_WALK_USER) && !(vcpu->cr0 & VCPU_CR0_WP);
 }
 
+/* The shadow of a page table is not told. It has no entry where the accessed bit was clear and no
+ * writable one where the dirty bit was, so with the bit set it gives less than it might and never
+ * too much; and it is the shadow's own filling that comes by here most. */
 static void mark(struct vcpu *vcpu, const struct entry *entry, uint32_t bits)
 {
 	uint32_t low = (uint32_t)entry->value | bits;
 
 	if (low != (uint32_t)entry->value)
-		guest_memory_write(vcpu->vm, entry->at, &low, sizeof(low));
+		guest_memory_write_telling(vcpu->vm, entry->at, &low, sizeof(low),
+		                           WATCH_ALL & ~(unsigned int)WATCH_PAGE_TABLE);
 }
 
 /* Rights are the sum of both levels; a large page has one level, given twice. */

@@ -8,6 +8,7 @@
 #include "kernel/probes.h"
 #include "kernel/statistics.h"
 #include "kernel/string.h"
+#include "kernel/x86.h"
 #include "monitor/cpu/compression.h"
 #include "monitor/cpu/events.h"
 #include "monitor/memory/shadow.h"
@@ -33,31 +34,49 @@
 #define SLOT_LOWEST  DIRECT_MAP_END
 #define SLOT_HIGHEST (SLOT_TOP - SLOT_SIZE)
 
-static bool start_shadow(struct direct *direct, struct vm *vm)
+bool direct_allocate(struct direct_room *room, size_t size)
+{
+	room->frames = (uint32_t)(page_round_up(size) / PAGE_SIZE);
+	room->first = frames_allocate_run(room->frames, 1, FRAME_shadow);
+	if (frames_is_none(room->first))
+		return false;
+	memset(page_tables_direct(room->first), 0, room->frames * PAGE_SIZE);
+	return true;
+}
+
+void direct_release(const struct direct_room *room)
+{
+	panic_unless(frames_free_run(room->first, room->frames, FRAME_shadow));
+}
+
+static uint32_t shadow_pages_for(const struct vm *vm)
 {
 	uint32_t pages = (uint32_t)(vm->ram_size / MEMORY_PER_SHADOW_PAGE);
-	size_t size;
 
 	if (pages < SHADOW_PAGES_LEAST)
-		pages = SHADOW_PAGES_LEAST;
-	if (pages > SHADOW_PAGES_MOST)
-		pages = SHADOW_PAGES_MOST;
-	size = shadow_storage_size(pages, vm->ram_size);
-	direct->shadow_page_count = pages;
-	direct->shadow_storage_frames = (uint32_t)(page_round_up(size) / PAGE_SIZE);
-	direct->shadow_pages = frames_allocate_run(pages, 1, FRAME_shadow);
-	direct->shadow_storage = frames_allocate_run(direct->shadow_storage_frames, 1, FRAME_shadow);
-	if (frames_is_none(direct->shadow_pages) || frames_is_none(direct->shadow_storage))
+		return SHADOW_PAGES_LEAST;
+	return pages < SHADOW_PAGES_MOST ? pages : SHADOW_PAGES_MOST;
+}
+
+static bool start_shadow(struct direct *direct, struct vm *vm)
+{
+	uint32_t pages = shadow_pages_for(vm);
+	size_t storage = shadow_storage_size(pages, vm->ram_size);
+
+	if (!direct_allocate(&direct->watchers, watch_storage_size(vm->ram_size)) ||
+	    !direct_allocate(&direct->shadow_pages, pages * PAGE_SIZE) ||
+	    !direct_allocate(&direct->shadow_storage, storage))
 		return false;
 	const struct shadow_setup setup = {
-	        .pages = page_tables_direct(direct->shadow_pages),
-	        .pages_machine = direct->shadow_pages.value,
+	        .pages = page_tables_direct(direct->shadow_pages.first),
+	        .pages_machine = direct->shadow_pages.first.value,
 	        .page_count = pages,
 	        .ram_machine = (uint32_t)vm->ram,
 	        .no_execute = probes.nx,
-	        .storage = page_tables_direct(direct->shadow_storage),
-	        .storage_size = size,
+	        .storage = page_tables_direct(direct->shadow_storage.first),
+	        .storage_size = storage,
 	};
+	vm->watchers = page_tables_direct(direct->watchers.first);
 	shadow_start(vm, &setup);
 	return true;
 }
@@ -70,20 +89,24 @@ static void tell_slot(const struct direct *direct, struct vm *vm)
 	shadow_set_slot(vm, direct->slot.base, entries);
 }
 
-bool direct_start(struct direct *direct, struct vm *vm, char *problem, size_t size)
+bool direct_start(struct direct *direct, struct vm *vm, enum direct_kind kind, char *problem,
+                  size_t size)
 {
 	if (!start_shadow(direct, vm) ||
-	    !slot_create(&direct->slot, probes.segment_limits ? SLOT_TOP : SLOT_HIGHEST)) {
+	    !slot_create(&direct->slot, probes.segment_limits ? SLOT_TOP : SLOT_HIGHEST,
+	                 kind == DIRECT_USER)) {
 		print_to_buffer(problem, size,
 		                "there is not enough memory for shadow page tables: %u free "
 		                "frames; choose a smaller guest-memory=",
 		                frames_count(FRAME_free));
 		return false;
 	}
+	/* Ring 3 is kept out by its pages being the supervisor's. */
 	direct->tables.gdt = direct->slot.gdt;
 	direct->tables.ldt = direct->slot.ldt;
 	direct->tables.last_index = SLOT_GUEST_LAST;
-	direct->tables.cut = probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT;
+	if (probes.segment_limits && kind == DIRECT_ALL)
+		direct->tables.cut = SLOT_TOP;
 	shadow_tables_start(vm, &direct->tables);
 	tell_slot(direct, vm);
 	return true;
@@ -92,18 +115,25 @@ bool direct_start(struct direct *direct, struct vm *vm, char *problem, size_t si
 void direct_stop(struct direct *direct)
 {
 	slot_destroy(&direct->slot);
-	panic_unless(frames_free_run(direct->shadow_pages, direct->shadow_page_count,
-	                             FRAME_shadow));
-	panic_unless(frames_free_run(direct->shadow_storage, direct->shadow_storage_frames,
-	                             FRAME_shadow));
+	direct_release(&direct->watchers);
+	direct_release(&direct->shadow_pages);
+	direct_release(&direct->shadow_storage);
 }
 
 /* Where limits are not enforced, nothing keeps ring 1 out of the slot but its being elsewhere. */
-static bool make_way(struct direct *direct, struct vcpu *vcpu)
+bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
 {
-	for (uint32_t base = SLOT_HIGHEST; shadow_slot_is_wanted(vcpu); base -= SLOT_SIZE) {
-		if (base < SLOT_LOWEST)
+	uint32_t base = SLOT_HIGHEST;
+
+	if (probes.segment_limits)
+		return true;
+	for (; shadow_slot_is_wanted(vcpu); base -= SLOT_SIZE) {
+		if (base < SLOT_LOWEST) {
+			vm_stop(vcpu,
+			        "the guest uses all of its address space, and this processor does "
+			        "not enforce segment limits: there is no room for the monitor");
 			return false;
+		}
 		slot_move(&direct->slot, base);
 		tell_slot(direct, vcpu->vm);
 		statistics_count(slot_moves);
@@ -143,7 +173,7 @@ static uint32_t real_selector(const struct vcpu *vcpu, enum vcpu_segment number)
 	return segment->usable || segment->selector < 4 ? segment->selector : 0;
 }
 
-static void give(struct trap_frame *frame, const struct vcpu *vcpu)
+void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu)
 {
 	const uint32_t *registers = vcpu->registers;
 
@@ -155,6 +185,11 @@ static void give(struct trap_frame *frame, const struct vcpu *vcpu)
 	frame->ebp = registers[VCPU_EBP];
 	frame->esi = registers[VCPU_ESI];
 	frame->edi = registers[VCPU_EDI];
+}
+
+static void give(struct trap_frame *frame, const struct vcpu *vcpu)
+{
+	direct_give_registers(frame, vcpu);
 	frame->eip = vcpu->eip;
 	frame->eflags = (vcpu->eflags & FLAGS_GIVEN) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
 	frame->cs = real_selector(vcpu, VCPU_CS);
@@ -172,7 +207,7 @@ static void take_segment(struct vcpu *vcpu, enum vcpu_segment number, uint32_t s
 		shadow_tables_adopt(vcpu, number, (uint16_t)selector);
 }
 
-static void take(struct vcpu *vcpu, const struct trap_frame *frame)
+void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame)
 {
 	uint32_t *registers = vcpu->registers;
 
@@ -184,6 +219,11 @@ static void take(struct vcpu *vcpu, const struct trap_frame *frame)
 	registers[VCPU_EBP] = frame->ebp;
 	registers[VCPU_ESI] = frame->esi;
 	registers[VCPU_EDI] = frame->edi;
+}
+
+static void take(struct vcpu *vcpu, const struct trap_frame *frame)
+{
+	direct_take_registers(vcpu, frame);
 	vcpu->eip = frame->eip;
 	vcpu->eflags = (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) |
 	               (frame->eflags & FLAGS_TAKEN);
@@ -195,21 +235,19 @@ static void take(struct vcpu *vcpu, const struct trap_frame *frame)
 	take_segment(vcpu, VCPU_GS, frame->gs);
 }
 
-struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu)
+struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *address)
 {
 	struct world_area *area = direct->slot.area;
 
-	if (!direct->tables.cut && !make_way(direct, vcpu)) {
-		vm_stop(vcpu, "the guest uses all of its address space, and this processor does "
-		              "not enforce segment limits, so there is no room for the monitor");
+	if (!direct_make_way(direct, vcpu))
 		return NULL;
-	}
 	area->guest_cr3 = shadow_root(vcpu);
 	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
 	real_unit_lend(vcpu);
 	give(&area->frame, vcpu);
 	statistics_count(world_switches);
 	world_enter(&direct->slot);
+	*address = gva(x86_read_cr2());
 	direct->traps[area->frame.vector]++;
 	take(vcpu, &area->frame);
 	return &area->frame;

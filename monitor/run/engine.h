@@ -22,6 +22,15 @@ struct engine {
 /* In the order of the boot option engine=. */
 extern const struct engine *const engines[];
 
-extern const struct engine engine_interpret, engine_trap;
+extern const struct engine engine_interpret, engine_translate, engine_trap;
+
+/* For engines: what is to be delivered before the next instruction. True when something was done,
+ * and everything is to be looked at anew. */
+bool engine_take_events(struct vcpu *vcpu);
+
+/* For engines: runs directly what may run directly, up to the next trap, and answers it. False when
+ * there was an interrupt of the real machine since interrupts_seen() was `seen`: then nothing has
+ * run, for the chips must be looked at first. */
+bool engine_run_directly(struct machine *machine, uint32_t seen);
 
 #endif

@@ -9,8 +9,6 @@
 #include "monitor/devices/virtual_time.h"
 #include "monitor/run/engine.h"
 
-const struct engine *const engines[] = {&engine_interpret, &engine_trap};
-
 static void do_nothing(struct timer *timer)
 {
 	(void)timer;

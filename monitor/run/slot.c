@@ -12,7 +12,9 @@
 #include "kernel/x86.h"
 #include "monitor/run/world.h"
 
-#define TABLE_ENTRIES 512u
+#define TABLE_ENTRIES     512u
+#define GATE_RING_1       0x20 /* in a gate's type */
+#define DESCRIPTOR_RING_1 0x20
 
 static uint64_t no_execute(void)
 {
@@ -29,11 +31,11 @@ static void *direct(const struct slot *slot, uint32_t offset)
 	return page_tables_direct(frame_at(slot, offset));
 }
 
-/* What the guest world may write: the task states, because a task switch saves registers there, and
- * the stack. Everything else the processor only reads: the accessed bits are all set. */
+/* What the guest world may write: the task states, because a task switch saves registers there, the
+ * stack, and the window. Everything else the processor only reads: the accessed bits are all set. */
 static bool is_writable(uint32_t offset)
 {
-	return offset == SLOT_TASKS || offset == SLOT_AREA;
+	return offset == SLOT_TASKS || offset == SLOT_AREA || offset == SLOT_WINDOW;
 }
 
 static void map_in_guest(struct slot *slot, uint32_t offset, uint64_t entry)
@@ -41,6 +43,22 @@ static void map_in_guest(struct slot *slot, uint32_t offset, uint64_t entry)
 	uint64_t *table = page_tables_direct(slot->tables[offset / LARGE_PAGE_SIZE]);
 
 	table[offset / PAGE_SIZE % TABLE_ENTRIES] = entry;
+}
+
+void slot_open_flag(struct slot *slot, bool writable)
+{
+	if (writable == slot->flag_is_writable)
+		return;
+	slot->flag_is_writable = writable;
+	map_in_guest(slot, SLOT_FLAG,
+	             frame_at(slot, SLOT_FLAG).value | no_execute() | PTE_PRESENT |
+	                     (writable ? PTE_WRITABLE : 0));
+}
+
+static void show_cache(struct slot *slot)
+{
+	for (uint32_t at = 0; slot->cache && at < SLOT_CACHE_SIZE; at += PAGE_SIZE)
+		map_in_guest(slot, SLOT_CACHE + at, (slot->cache_frames.value + at) | PTE_PRESENT);
 }
 
 static uint32_t cross_size(void)
@@ -56,6 +74,7 @@ static void make_guest_view(struct slot *slot)
 		map_in_guest(slot, at,
 		             frame_at(slot, at).value | no_execute() | PTE_PRESENT |
 		                     (is_writable(at) ? PTE_WRITABLE : 0));
+	show_cache(slot);
 }
 
 /* At the top, the crossing code is there already: it is the image's own. */
@@ -94,7 +113,16 @@ static void make_idt(const struct slot *slot)
 	for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
 		set_gate(&slot->idt[vector], SLOT_CODE, GATE_INTERRUPT,
 		         stubs + vector * WORLD_STUB_SIZE);
+	for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
+		if (slot->open_vectors[vector / 32] >> vector % 32 & 1)
+			slot->idt[vector].type |= GATE_RING_1;
 	set_gate(&slot->idt[TRAP_DOUBLE_FAULT], SLOT_DOUBLE_FAULT, GATE_TASK, 0);
+}
+
+void slot_open_vector(struct slot *slot, uint8_t vector)
+{
+	slot->open_vectors[vector / 32] |= 1u << vector % 32;
+	make_idt(slot);
 }
 
 static struct descriptor flat(uint8_t access)
@@ -109,6 +137,13 @@ static void make_gdt(const struct slot *slot)
 	slot->gdt[SLOT_DOUBLE_FAULT / 8] =
 	        descriptor_make(slot->base + SLOT_TASKS + sizeof(struct task_state),
 	                        sizeof(struct task_state) - 1, DESCRIPTOR_TSS, 0);
+	slot->gdt[SLOT_CACHE_CODE / 8] =
+	        descriptor_make(slot->base + SLOT_CACHE, SLOT_CACHE_SIZE / PAGE_SIZE - 1,
+	                        DESCRIPTOR_CODE | DESCRIPTOR_RING_1,
+	                        DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
+	slot->gdt[SLOT_WINDOW_DATA / 8] =
+	        descriptor_make(slot->base + SLOT_WINDOW, 2 * PAGE_SIZE - 1,
+	                        DESCRIPTOR_DATA | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT);
 	slot->gdt[SLOT_LOCAL_TABLE / 8] = descriptor_make(
 	        slot->base + SLOT_LDT, TABLE_PAGES * PAGE_SIZE - 1, DESCRIPTOR_LDT, 0);
 }
@@ -154,8 +189,21 @@ static void settle(struct slot *slot, uint32_t base)
 	world_start(slot);
 }
 
-bool slot_create(struct slot *slot, uint32_t base)
+static bool allocate_cache(struct slot *slot)
 {
+	slot->cache_frames =
+	        frames_allocate_run(SLOT_CACHE_SIZE / PAGE_SIZE, 1, FRAME_translation_cache);
+	if (frames_is_none(slot->cache_frames))
+		return false;
+	slot->cache = page_tables_direct(slot->cache_frames);
+	memset(slot->cache, 0xCC, SLOT_CACHE_SIZE);
+	return true;
+}
+
+bool slot_create(struct slot *slot, uint32_t base, bool with_cache)
+{
+	if (with_cache && !allocate_cache(slot))
+		return false;
 	slot->first = frames_allocate_run(SLOT_PAGES, 1, FRAME_slot);
 	slot->tables[0] = frames_allocate(FRAME_slot);
 	slot->tables[1] = frames_allocate(FRAME_slot);
@@ -170,6 +218,7 @@ bool slot_create(struct slot *slot, uint32_t base)
 	slot->idt = direct(slot, SLOT_IDT);
 	slot->tasks = direct(slot, SLOT_TASKS);
 	slot->area = direct(slot, SLOT_AREA);
+	slot->window = direct(slot, SLOT_WINDOW);
 	make_guest_view(slot);
 	settle(slot, base);
 	return true;
@@ -199,4 +248,7 @@ void slot_destroy(struct slot *slot)
 	panic_unless(frames_free_run(slot->first, SLOT_PAGES, FRAME_slot));
 	panic_unless(frames_free_run(slot->tables[0], 1, FRAME_slot));
 	panic_unless(frames_free_run(slot->tables[1], 1, FRAME_slot));
+	if (slot->cache)
+		panic_unless(frames_free_run(slot->cache_frames, SLOT_CACHE_SIZE / PAGE_SIZE,
+		                             FRAME_translation_cache));
 }

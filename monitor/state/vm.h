@@ -11,6 +11,7 @@
 
 struct bus;
 struct shadow_tables;
+struct vm;
 
 enum exit_reason {
 #define EXIT(name, word, text) EXIT_##name,
@@ -41,6 +42,18 @@ struct vm_unit {
 	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
 };
 
+/* Who wants to be told when the guest writes to a page: bits, since a page may have several. */
+enum watcher {
+	WATCH_PAGE_TABLE = 1,
+	WATCH_DESCRIPTORS = 2,
+	WATCH_CODE = 4,
+};
+
+#define WATCHERS 3
+
+/* After the bytes are in memory. What is written lies in one page. */
+typedef void watch_written_t(struct vm *vm, gpa_t at, uint32_t size);
+
 struct vm {
 	const char *name;
 	struct vcpu vcpu;
@@ -49,6 +62,11 @@ struct vm {
 	uint8_t *ram;
 	uint64_t ram_size;
 	uint64_t accesses_outside_ram;
+
+	/* memory/watch.c: a byte for each page of RAM that has begun, bits of enum watcher. NULL
+	 * where nothing is ever watched. The functions are in the order of the bits. */
+	uint8_t *watchers;
+	watch_written_t *watch_written[WATCHERS];
 
 	/* devices/: where in and out go. Time is virtual nanoseconds. */
 	struct bus *bus;

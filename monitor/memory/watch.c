@@ -1,0 +1,52 @@
+#include "monitor/memory/watch.h"
+
+#include "monitor/memory/linear.h"
+
+static uint8_t *watchers_of(struct vm *vm, gpa_t at)
+{
+	return &vm->watchers[(size_t)(at.value / GUEST_PAGE_SIZE)];
+}
+
+void watch_register(struct vm *vm, enum watcher who, watch_written_t *written)
+{
+	vm->watch_written[__builtin_ctz(who)] = written;
+}
+
+void watch_start(struct vm *vm, gpa_t page, enum watcher who)
+{
+	uint8_t before = *watchers_of(vm, page);
+
+	*watchers_of(vm, page) = (uint8_t)(before | who);
+	if (before)
+		return;
+	linear_forget_writes(&vm->vcpu, page);
+}
+
+/* What was taken away comes back by itself, with the next write that is looked at. */
+void watch_stop(struct vm *vm, gpa_t page, enum watcher who)
+{
+	*watchers_of(vm, page) &= (uint8_t)~who;
+}
+
+/* The byte is read anew for each of them: who is told may stop watching. */
+static void tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
+{
+	if (!(*watchers_of(vm, at) & told))
+		return;
+	for (unsigned int i = 0; i < WATCHERS; i++)
+		if (*watchers_of(vm, at) & told & 1u << i)
+			vm->watch_written[i](vm, at, size);
+}
+
+void watch_tell(struct vm *vm, gpa_t at, size_t size, unsigned int told)
+{
+	while (size) {
+		size_t part = GUEST_PAGE_SIZE - (size_t)(at.value % GUEST_PAGE_SIZE);
+
+		if (part > size)
+			part = size;
+		tell_page(vm, at, (uint32_t)part, told);
+		at = gpa(at.value + part);
+		size -= part;
+	}
+}
