@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct shadow;
 struct shadow_tables;
 struct vm;
 
@@ -76,6 +77,9 @@ struct vm {
 	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
 	/* The vector of the interrupt that the processor takes; asked only when one waits. */
 	uint8_t (*acknowledge_interrupt)(struct vm *vm);
+
+	/* memory/shadow.c: NULL where no engine runs the guest directly. */
+	struct shadow *shadow;
 
 	/* cpu/shadow_tables.c */
 	struct shadow_tables *shadow_tables;
