@@ -6,7 +6,7 @@
 #include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
 
-const struct engine *const engines[] = {&engine_trap, &engine_trap, &engine_interpret};
+const struct engine *const engines[] = {&engine_translate, &engine_trap, &engine_interpret};
 
 /* A shadow covers one instruction, so that one alone is done. */
 bool engine_take_events(struct vcpu *vcpu)

@@ -11,6 +11,7 @@
 #include "kernel/clock.h"
 #include "monitor/devices/pc.h"
 #include "monitor/run/direct.h"
+#include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
 
 struct machine {
@@ -19,6 +20,7 @@ struct machine {
 	uint64_t started_ns;
 	const struct engine *engine;
 	struct direct direct; /* for the engines that run anything directly */
+	struct translated translated;
 	struct timer alarm;   /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];

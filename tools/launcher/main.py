@@ -12,7 +12,7 @@ from .plan import memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, p
 from .qemu import Qemu
 from .session import run_session
 
-ENGINES = ("interpret", "trap")  # those that the hypervisor has
+ENGINES = ("translate", "trap", "interpret")  # those that the hypervisor has
 MACHINES = {"qemu": Qemu, "bochs": Bochs}
 
 

@@ -1,0 +1,201 @@
+#include "monitor/translator/cache.h"
+
+#include "kernel/string.h"
+
+/* What a block takes of each on the average, found by translating kernels; whichever runs out first
+ * flushes the cache. */
+#define CACHE_BYTES_PER_BLOCK 48
+#define LINKS_PER_BLOCK       2
+#define ENTRIES_PER_BLOCK     10
+#define BLOCKS_PER_PAGE       4
+#define TABLES_SIZE           (2 * TRANSLATOR_BUCKETS * sizeof(uint32_t))
+#define SIZE_PER_BLOCK                                                        \
+	(sizeof(struct block) + LINKS_PER_BLOCK * sizeof(struct block_link) + \
+	 ENTRIES_PER_BLOCK * sizeof(struct block_entry))
+#define SIZE_PER_PAGES (sizeof(struct block_page))
+
+/* For a block at the most: its links, a landing, a forwarding. */
+#define LINKS_AT_ONCE  (BLOCK_LINKS_MAX + 2)
+#define BLOCKS_AT_ONCE 2
+#define ROOM_AT_ONCE   (BLOCK_HOST_MAX + LINKS_AT_ONCE * 2)
+
+size_t translator_room_size(uint32_t cache_size)
+{
+	size_t blocks = cache_size / CACHE_BYTES_PER_BLOCK + 64;
+
+	return TABLES_SIZE + blocks * SIZE_PER_BLOCK +
+	       (blocks / BLOCKS_PER_PAGE + 1) * SIZE_PER_PAGES + BLOCK_MAP_MAX * 8 * 4;
+}
+
+static void *cut(uint8_t **room, size_t size)
+{
+	void *piece = *room;
+
+	*room += size;
+	return piece;
+}
+
+void cache_start(struct translator *t)
+{
+	uint8_t *room = t->setup.room;
+	size_t left = t->setup.room_size - TABLES_SIZE - BLOCK_MAP_MAX * 8 * 4;
+	size_t blocks = left / (SIZE_PER_BLOCK + SIZE_PER_PAGES / BLOCKS_PER_PAGE + 1);
+
+	t->blocks_max = (uint32_t)blocks;
+	t->links_max = (uint32_t)blocks * LINKS_PER_BLOCK;
+	t->map_max = (uint32_t)blocks * ENTRIES_PER_BLOCK + BLOCK_MAP_MAX * 8;
+	t->pages_max = (uint32_t)(blocks / BLOCKS_PER_PAGE);
+	/* The records with 64-bit members first, so that they are aligned. */
+	t->blocks = cut(&room, blocks * sizeof(struct block));
+	t->links = cut(&room, t->links_max * sizeof(struct block_link));
+	t->map = cut(&room, t->map_max * sizeof(struct block_entry));
+	t->pages = cut(&room, t->pages_max * sizeof(struct block_page));
+	t->buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+	t->page_buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+}
+
+void cache_clear(struct translator *t)
+{
+	t->used = 0;
+	t->stubs_at = t->setup.cache_size;
+	t->block_count = t->link_count = t->map_count = t->page_count = t->made = 0;
+	memset(t->buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+	memset(t->page_buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+}
+
+bool cache_has_room(const struct translator *t)
+{
+	return t->block_count + BLOCKS_AT_ONCE <= t->blocks_max &&
+	       t->link_count + LINKS_AT_ONCE <= t->links_max &&
+	       t->map_count + BLOCK_MAP_MAX <= t->map_max && t->page_count + 2 <= t->pages_max &&
+	       t->used + ROOM_AT_ONCE <= t->stubs_at;
+}
+
+struct block *cache_new_block(struct translator *t, uint32_t eip)
+{
+	struct block *block = &t->blocks[t->block_count++];
+
+	*block = (struct block){.eip = eip,
+	                        .segment = (uint8_t)t->segment,
+	                        .page = {BLOCK_NONE, BLOCK_NONE},
+	                        .next_on_page = {BLOCK_NONE, BLOCK_NONE},
+	                        .next_in_bucket = BLOCK_NONE,
+	                        .incoming = BLOCK_NONE,
+	                        .landing = BLOCK_NONE};
+	return block;
+}
+
+static uint32_t *bucket_of(const struct translator *t, uint32_t eip)
+{
+	return &t->buckets[(eip ^ eip >> 12) % TRANSLATOR_BUCKETS];
+}
+
+void cache_add_block(struct translator *t, uint32_t number)
+{
+	struct block *block = &t->blocks[number];
+	uint32_t *bucket = bucket_of(t, block->eip);
+
+	block->next_in_bucket = *bucket;
+	*bucket = number;
+	for (int i = 0; i < 2 && block->page[i] != BLOCK_NONE; i++) {
+		block->next_on_page[i] = t->pages[block->page[i]].first;
+		t->pages[block->page[i]].first = number;
+	}
+}
+
+/* The place that holds the number of the block behind this one in the list of a page. */
+static uint32_t *next_on_page(const struct translator *t, uint32_t number, uint32_t page)
+{
+	struct block *block = &t->blocks[number];
+
+	return &block->next_on_page[block->page[0] == page ? 0 : 1];
+}
+
+static void leave_page(struct translator *t, uint32_t number, uint32_t page)
+{
+	uint32_t *place = &t->pages[page].first;
+
+	while (*place != number)
+		place = next_on_page(t, *place, page);
+	*place = *next_on_page(t, number, page);
+}
+
+void cache_remove_block(struct translator *t, uint32_t number)
+{
+	struct block *block = &t->blocks[number];
+	uint32_t *place = bucket_of(t, block->eip);
+
+	while (*place != number)
+		place = &t->blocks[*place].next_in_bucket;
+	*place = block->next_in_bucket;
+	for (int i = 0; i < 2 && block->page[i] != BLOCK_NONE; i++)
+		leave_page(t, number, block->page[i]);
+}
+
+uint32_t cache_find_block(const struct translator *t, uint32_t eip, uint32_t page)
+{
+	uint32_t number = *bucket_of(t, eip);
+
+	while (number != BLOCK_NONE) {
+		const struct block *block = &t->blocks[number];
+
+		if (block->eip == eip && block->page[0] == page && block->segment == t->segment)
+			return number;
+		number = block->next_in_bucket;
+	}
+	return BLOCK_NONE;
+}
+
+static uint32_t skip_others(const struct translator *t, uint32_t page, uint32_t physical)
+{
+	while (page != BLOCK_NONE && t->pages[page].physical != physical)
+		page = t->pages[page].next_in_bucket;
+	return page;
+}
+
+uint32_t cache_first_page(const struct translator *t, uint32_t physical)
+{
+	return skip_others(t, t->page_buckets[physical % TRANSLATOR_BUCKETS], physical);
+}
+
+uint32_t cache_next_page(const struct translator *t, uint32_t page)
+{
+	return skip_others(t, t->pages[page].next_in_bucket, t->pages[page].physical);
+}
+
+uint32_t cache_page(struct translator *t, uint32_t linear, uint32_t physical, bool global)
+{
+	uint32_t *bucket = &t->page_buckets[physical % TRANSLATOR_BUCKETS];
+	uint32_t page = cache_first_page(t, physical);
+
+	while (page != BLOCK_NONE && t->pages[page].linear != linear)
+		page = cache_next_page(t, page);
+	if (page == BLOCK_NONE) {
+		page = t->page_count++;
+		t->pages[page] = (struct block_page){.linear = linear,
+		                                     .physical = physical,
+		                                     .first = BLOCK_NONE,
+		                                     .next_in_bucket = *bucket};
+		*bucket = page;
+	}
+	t->pages[page].mapped = true;
+	t->pages[page].global = global;
+	return page;
+}
+
+uint32_t cache_block_at(const struct translator *t, uint32_t offset)
+{
+	uint32_t low = 0, high = t->block_count;
+
+	while (high - low > 1) {
+		uint32_t middle = (low + high) / 2;
+
+		if (t->blocks[middle].host <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	if (!t->block_count || offset - t->blocks[low].host >= t->blocks[low].host_size)
+		return BLOCK_NONE;
+	return low;
+}

@@ -1,0 +1,63 @@
+/* The third pass: bytes, and the map that leads from them back to the guest.
+ *
+ * Writes one block at a place in the cache that has room for the largest one. A sequence says what
+ * the state is before it writes the instructions that this holds for. */
+#ifndef MONITOR_TRANSLATOR_EMIT_H
+#define MONITOR_TRANSLATOR_EMIT_H
+
+#include "monitor/instructions/decode.h"
+#include "monitor/translator/translator.h"
+
+struct emit {
+	struct translator *t;
+	struct block *block;
+	uint32_t at;   /* in the cache */
+	uint32_t eip;  /* of the instruction */
+	uint32_t next; /* of the one behind it */
+	bool hold;     /* it stands behind sti */
+};
+
+/* Begins a block of the table at the end of what is used. */
+void emit_begin(struct emit *emit, struct translator *t, struct block *block, uint32_t at);
+/* Ends it, and brings it to the length that every block must have. */
+void emit_end(struct emit *emit);
+
+/* From here on the state is that of `kind` (enum block_recovery): before the current instruction,
+ * or behind it. */
+void emit_before(struct emit *emit, unsigned int kind);
+void emit_behind(struct emit *emit, unsigned int kind);
+/* Behind a transfer: eip is the target of the block's link with this number, or it is in the window
+ * (BLOCK_ENTRY_TARGET). */
+void emit_gone(struct emit *emit, unsigned int link, unsigned int kind);
+
+void emit_bytes(struct emit *emit, const uint8_t *bytes, uint32_t size);
+void emit_long(struct emit *emit, uint32_t value);
+
+#define EMIT(emit, ...) \
+	emit_bytes(emit, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* Bytes, and then a field of the window as a displacement. */
+#define EMIT_WINDOW(emit, field, ...)      \
+	(EMIT(emit, EMIT_GS, __VA_ARGS__), \
+	 emit_long(emit, (uint32_t)offsetof(struct translator_window, field)))
+
+#define EMIT_GS 0x65
+
+/* mov gs:[field],ecx and back, the same for edx. */
+#define EMIT_SAVE_ECX(emit)    EMIT_WINDOW(emit, ecx, 0x89, 0x0D)
+#define EMIT_RESTORE_ECX(emit) EMIT_WINDOW(emit, ecx, 0x8B, 0x0D)
+#define EMIT_SAVE_EDX(emit)    EMIT_WINDOW(emit, edx, 0x89, 0x15)
+#define EMIT_RESTORE_EDX(emit) EMIT_WINDOW(emit, edx, 0x8B, 0x15)
+
+/* A jump that leads to another block some day. The opcode is written by the caller. Returns the
+ * link's number in the block. */
+uint32_t emit_link(struct emit *emit, uint32_t target);
+/* The number that the next emit_link will return. */
+static inline uint32_t emit_next_link(const struct emit *emit)
+{
+	return emit->block->links;
+}
+/* The rel32 of a jump within the cache. */
+void emit_relative(struct emit *emit, uint32_t to);
+
+#endif

@@ -1,0 +1,14 @@
+/* From a place in the cache to the guest's exact state there: what the maps are for. */
+#ifndef MONITOR_TRANSLATOR_FAULT_H
+#define MONITOR_TRANSLATOR_FAULT_H
+
+#include "monitor/translator/translator.h"
+
+/* The entry that holds at this offset, with its block; NULL in a stub or where nothing is. */
+const struct block_entry *fault_find_entry(const struct translator *t, uint32_t offset,
+                                           const struct block **block);
+/* The guest eip that it means. */
+uint32_t fault_eip(const struct translator *t, const struct block *block,
+                   const struct block_entry *entry);
+
+#endif

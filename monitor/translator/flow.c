@@ -1,0 +1,226 @@
+#include "monitor/translator/flow.h"
+
+#define GROUP5      0xFF /* call and jmp through an operand */
+#define CONDITION   0x0F /* of the opcode of a conditional jump */
+#define REG_OF_ECX  (REGISTER_ECX << 3)
+#define SITE_UNSEEN 0u /* a prediction before there is one, with its link's target the same */
+
+static const struct vcpu_segment_register *code_segment(const struct emit *emit)
+{
+	return &emit->t->setup.vcpu->segments[VCPU_CS];
+}
+
+/* A target behind the limit is a fault of the transfer itself: the interpreter's. Where there is
+ * no limit, there is no such target. */
+static bool is_good_target(const struct emit *emit, uint32_t target)
+{
+	return target <= code_segment(emit)->limit;
+}
+
+static bool may_go_anywhere(const struct emit *emit)
+{
+	return code_segment(emit)->limit == 0xFFFFFFFF;
+}
+
+static bool is_direct(const struct instruction *in)
+{
+	return in->opcode != GROUP5;
+}
+
+static uint32_t direct_target(const struct emit *emit, const struct instruction *in)
+{
+	return emit->next + in->immediate;
+}
+
+void flow_on(struct emit *emit)
+{
+	emit_gone(emit, emit_next_link(emit), 0);
+	EMIT(emit, 0xE9); /* jmp next */
+	emit_link(emit, emit->next);
+}
+
+static void go(struct emit *emit, uint32_t target)
+{
+	emit_gone(emit, emit_next_link(emit), 0);
+	EMIT(emit, 0xE9); /* jmp target */
+	emit_link(emit, target);
+}
+
+void flow_land(struct emit *emit, uint32_t target, uint32_t otherwise)
+{
+	EMIT_WINDOW(emit, target, 0x8B, 0x0D); /* mov ecx,gs:[target] */
+	EMIT(emit, 0x8D, 0x89);                /* lea ecx,[ecx-target] */
+	emit_long(emit, 0u - target);
+	EMIT(emit, 0xE3, BLOCK_JUMP_SIZE, 0xE9); /* jecxz equal; jmp otherwise */
+	emit_relative(emit, otherwise);
+	EMIT_RESTORE_ECX(emit); /* equal: mov ecx,gs:[ecx] */
+}
+
+/* mov ecx,operand, from the instruction's own prefixes and ModRM. Address and segment stay; the
+ * operand is read before anything else has been done. */
+static void load_operand(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t behind = (uint32_t)in->modrm_at + 1;
+
+	emit_bytes(emit, bytes, in->opcode_at);
+	EMIT(emit, 0x8B, (uint8_t)((in->modrm & 0xC7) | REG_OF_ECX));
+	emit_bytes(emit, bytes + behind, in->length - behind);
+}
+
+/* With ECX the target: as predicted, or asking. Two links, the predicted one behind the other. */
+static void go_predicted(struct emit *emit)
+{
+	uint32_t prediction, site;
+
+	EMIT(emit, 0x8D, 0x89); /* lea ecx,[ecx-predicted] */
+	prediction = emit->at;
+	emit_long(emit, 0u - SITE_UNSEEN);
+	EMIT(emit, 0xE3, BLOCK_JUMP_SIZE, 0xE9); /* jecxz equal; jmp ask */
+	site = emit->t->link_count;
+	emit_link(emit, 0);
+	emit->t->links[site].prediction = prediction;
+	EMIT_RESTORE_ECX(emit);
+	go(emit, SITE_UNSEEN);
+}
+
+static void note_return(struct emit *emit, uint32_t *place)
+{
+	EMIT(emit, EMIT_GS, 0xC7, 0x05); /* mov dword gs:[returns+…],landing */
+	emit_long(emit, (uint32_t)offsetof(struct translator_window, returns) +
+	                        (emit->next & (WINDOW_JUMPS - 1)) * 4);
+	*place = emit->at;
+	emit_long(emit, 0);
+}
+
+/* Where the return of this call lands. */
+static void land_return(struct emit *emit, uint32_t place)
+{
+	uint32_t here = emit->at;
+
+	emit->at = place;
+	emit_long(emit, here);
+	emit->at = here;
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	flow_land(emit, emit->next, emit->t->miss);
+	go(emit, emit->next);
+}
+
+static void push_return(struct emit *emit)
+{
+	EMIT(emit, 0x68); /* push next */
+	emit_long(emit, emit->next);
+}
+
+bool flow_jmp(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	if (is_direct(in)) {
+		if (!is_good_target(emit, direct_target(emit, in)))
+			return false;
+		go(emit, direct_target(emit, in));
+		return true;
+	}
+	if (!may_go_anywhere(emit))
+		return false;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	load_operand(emit, in, bytes);
+	EMIT_WINDOW(emit, target, 0x89, 0x0D); /* mov gs:[target],ecx */
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	go_predicted(emit);
+	return true;
+}
+
+static void call_direct(struct emit *emit, uint32_t target)
+{
+	uint32_t place;
+
+	emit_before(emit, 0);
+	push_return(emit);
+	emit_gone(emit, emit_next_link(emit), 0);
+	note_return(emit, &place);
+	EMIT(emit, 0xE9); /* jmp target */
+	emit_link(emit, target);
+	land_return(emit, place);
+}
+
+static void call_indirect(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t place;
+
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	load_operand(emit, in, bytes);
+	EMIT_WINDOW(emit, target, 0x89, 0x0D); /* mov gs:[target],ecx */
+	push_return(emit);
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	note_return(emit, &place);
+	go_predicted(emit);
+	land_return(emit, place);
+}
+
+bool flow_call(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	if (!is_good_target(emit, emit->next))
+		return false;
+	if (!is_direct(in)) {
+		if (!may_go_anywhere(emit))
+			return false;
+		call_indirect(emit, in, bytes);
+		return true;
+	}
+	if (!is_good_target(emit, direct_target(emit, in)))
+		return false;
+	call_direct(emit, direct_target(emit, in));
+	return true;
+}
+
+bool flow_ret(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	if (!may_go_anywhere(emit))
+		return false;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	EMIT_WINDOW(emit, target, 0x8F, 0x05); /* pop dword gs:[target] */
+	if (in->immediate_size) {
+		emit_before(emit, RECOVER_ECX | RECOVER_UNPOP);
+		EMIT(emit, 0x8D, 0xA4, 0x24); /* lea esp,[esp+immediate] */
+		emit_long(emit, in->immediate);
+	}
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	EMIT_WINDOW(emit, target, 0x0F, 0xB6, 0x0D);  /* movzx ecx,byte gs:[target] */
+	EMIT_WINDOW(emit, returns, 0xFF, 0x24, 0x8D); /* jmp gs:[returns+ecx*4] */
+	return true;
+}
+
+bool flow_jcc(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t target = direct_target(emit, in);
+
+	(void)bytes;
+	if (!is_good_target(emit, target))
+		return false;
+	emit_before(emit, 0);
+	EMIT(emit, 0x0F, (uint8_t)(0x80 | (in->opcode & CONDITION))); /* jcc target */
+	emit_link(emit, target);
+	flow_on(emit);
+	return true;
+}
+
+/* There is no loop with a rel32. */
+bool flow_loop(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t target = direct_target(emit, in);
+
+	if (!is_good_target(emit, target))
+		return false;
+	emit_before(emit, 0);
+	emit_bytes(emit, bytes, in->immediate_at);
+	EMIT(emit, BLOCK_JUMP_SIZE); /* loop over the jump that follows */
+	go(emit, emit->next);
+	go(emit, target);
+	return true;
+}

@@ -1,0 +1,152 @@
+#include "monitor/translator/inline.h"
+
+#define INT          0xCD
+#define OPERAND_SIZE 0x66
+#define MOD_WINDOW   0x05 /* ModRM: disp32 alone, with the register in bits 3 to 5 */
+
+bool inline_copy(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	emit_before(emit, 0);
+	emit_bytes(emit, bytes, in->length);
+	return true;
+}
+
+/* What loads control registers ends a block, and so does invlpg: pages may have moved. */
+static bool may_move_pages(const struct instruction *in)
+{
+	const unsigned int both = CLASS_PRIVILEGED | CLASS_END;
+	const struct opcode *opcode = instruction_opcode(in);
+
+	return (opcode->class & both) == both && opcode->operand_count > 0;
+}
+
+bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, may_move_pages(in) ? RECOVER_DOUBT : 0);
+	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+	return true;
+}
+
+static void store_flag(struct emit *emit, uint32_t value)
+{
+	emit_before(emit, 0);
+	EMIT_WINDOW(emit, interrupt_flag, 0xC7, 0x05); /* mov dword gs:[interrupt_flag],value */
+	emit_long(emit, value);
+}
+
+bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)in, (void)bytes;
+	store_flag(emit, WINDOW_INTERRUPTS_OFF);
+	return true;
+}
+
+bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)in, (void)bytes;
+	store_flag(emit, WINDOW_INTERRUPTS_ON);
+	return true;
+}
+
+/* The real image is on the guest's stack before it is mended, below the stack pointer as far as the
+ * guest can tell: docs/tricks.md. */
+bool inline_pushf(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)in, (void)bytes;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	EMIT_SAVE_EDX(emit);
+	EMIT(emit, 0x9C); /* pushfd */
+	emit_before(emit, RECOVER_ECX | RECOVER_EDX | RECOVER_UNPUSH);
+	EMIT_WINDOW(emit, interrupt_flag, 0x8B, 0x0D); /* mov ecx,gs:[interrupt_flag] */
+	EMIT_WINDOW(emit, system_flags, 0x8B, 0x15);   /* mov edx,gs:[system_flags] */
+	EMIT(emit, 0x8D, 0x0C, 0x11);                  /* lea ecx,[ecx+edx] */
+	EMIT(emit, 0x8B, 0x14, 0x24);                  /* mov edx,[esp] */
+	EMIT(emit, 0x8D, 0x0C, 0x11);                  /* lea ecx,[ecx+edx] */
+	EMIT(emit, 0x89, 0x0C, 0x24);                  /* mov [esp],ecx */
+	emit_behind(emit, RECOVER_ECX | RECOVER_EDX);
+	EMIT_RESTORE_ECX(emit);
+	EMIT_RESTORE_EDX(emit);
+	return true;
+}
+
+#define POPF_FAST_SIZE 17 /* from jecxz to the callout */
+#define POPF_SLOW_SIZE 9  /* the callout */
+
+/* The image's second byte decides: whether this is for the interpreter, and what the interrupt flag
+ * becomes. */
+bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)in, (void)bytes;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	EMIT(emit, 0x0F, 0xB6, 0x4C, 0x24, 0x01);              /* movzx ecx,byte [esp+1] */
+	EMIT_WINDOW(emit, popf_table, 0x0F, 0xB7, 0x0C, 0x4D); /* movzx ecx,word gs:[…+ecx*2] */
+	EMIT(emit, 0xE3, POPF_FAST_SIZE);                      /* jecxz slow */
+	EMIT(emit, 0x9D);                                      /* popfd */
+	emit_behind(emit, RECOVER_ECX | RECOVER_FLAG);
+	EMIT_WINDOW(emit, interrupt_flag, 0x89, 0x0D); /* mov gs:[interrupt_flag],ecx */
+	emit_behind(emit, RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit);
+	EMIT(emit, 0xEB, POPF_SLOW_SIZE); /* jmp behind */
+	emit_before(emit, RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit); /* slow: */
+	emit_before(emit, 0);
+	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+	return true;
+}
+
+static uint32_t window_selector(unsigned int segment)
+{
+	return (uint32_t)offsetof(struct translator_window, selectors) + segment * 4;
+}
+
+static void emit_operand_size(struct emit *emit, const struct instruction *in)
+{
+	if (in->operand_size == 2)
+		EMIT(emit, OPERAND_SIZE);
+}
+
+/* push es, cs, ss, ds have it in bits 3 and 4 of the opcode, push fs and gs in bit 3. */
+static unsigned int pushed_segment(const struct instruction *in)
+{
+	return in->opcode < 0x80 ? in->opcode >> 3 : SEGMENT_FS + (in->opcode >> 3 & 1);
+}
+
+bool inline_push_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, 0);
+	emit_operand_size(emit, in);
+	EMIT(emit, EMIT_GS, 0xFF, 0x35); /* push dword gs:[selector] */
+	emit_long(emit, window_selector(pushed_segment(in)));
+	return true;
+}
+
+static unsigned int reg_of(const struct instruction *in)
+{
+	return in->modrm >> 3 & 7;
+}
+
+bool inline_mov_from_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, 0);
+	emit_operand_size(emit, in);
+	/* mov register,gs:[selector] */
+	EMIT(emit, EMIT_GS, 0x8B, (uint8_t)(MOD_WINDOW | (in->modrm & 7) << 3));
+	emit_long(emit, window_selector(reg_of(in)));
+	return true;
+}
+
+bool inline_mov_from_control(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, 0);
+	/* mov register,gs:[cr] */
+	EMIT(emit, EMIT_GS, 0x8B, (uint8_t)(MOD_WINDOW | (in->modrm & 7) << 3));
+	emit_long(emit, (uint32_t)offsetof(struct translator_window, cr) + reg_of(in) * 4);
+	return true;
+}

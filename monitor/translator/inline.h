@@ -1,0 +1,22 @@
+/* Everything but control flow, emitted: copies, callouts, and what is done on the window.
+ *
+ * No flag is touched where the guest's instruction touches none. docs/translation.md shows each
+ * sequence. */
+#ifndef MONITOR_TRANSLATOR_INLINE_H
+#define MONITOR_TRANSLATOR_INLINE_H
+
+#include "monitor/translator/emit.h"
+
+/* Each emits what `in` becomes; false when it has to be a callout after all. `bytes` are its own.
+ */
+bool inline_copy(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_pushf(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_push_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_mov_from_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_mov_from_control(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+
+#endif

@@ -1,0 +1,189 @@
+#include "monitor/translator/invalidate.h"
+
+#include "kernel/statistics.h"
+#include "monitor/instructions/interpret_operands.h"
+#include "monitor/memory/page_walk.h"
+#include "monitor/translator/cache.h"
+#include "monitor/translator/chain.h"
+
+/* The largest piece of memory that one entry of the guest's tables maps. */
+#define REGION_SHIFT 22
+
+static void watch(struct translator *t, uint32_t physical, bool on)
+{
+	t->setup.watch(t->setup.vcpu, gpa((uint64_t)physical * GUEST_PAGE_SIZE), on);
+}
+
+/* Whether blocks have been made of it, seen at whatever addresses. */
+static bool has_blocks(const struct translator *t, uint32_t physical)
+{
+	uint32_t page = cache_first_page(t, physical);
+
+	while (page != BLOCK_NONE && t->pages[page].first == BLOCK_NONE)
+		page = cache_next_page(t, page);
+	return page != BLOCK_NONE;
+}
+
+uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physical, bool global)
+{
+	if (!has_blocks(t, physical))
+		watch(t, physical, true);
+	return cache_page(t, linear, physical, global);
+}
+
+void invalidate_all(struct translator *t)
+{
+	for (uint32_t i = 0; i < t->page_count; i++)
+		if (t->pages[i].first != BLOCK_NONE)
+			watch(t, t->pages[i].physical, false);
+}
+
+void invalidate_drop(struct translator *t, uint32_t number)
+{
+	struct block *block = &t->blocks[number];
+
+	cache_remove_block(t, number);
+	chain_take_back(t, block);
+	chain_close(t, block);
+	block->dead = true;
+	if (t->resume_block == number)
+		t->resume_block = BLOCK_NONE;
+	statistics_count(blocks_dropped);
+}
+
+/* Whether the block depends on bytes first to last of this page. */
+static bool depends(const struct translator *t, const struct block *block, uint32_t page,
+                    uint32_t first, uint32_t last)
+{
+	uint32_t begin = (t->segments[block->segment].base + block->eip) % GUEST_PAGE_SIZE;
+	uint32_t end = begin + block->guest_size - 1;
+
+	if (block->page[0] != page) {
+		begin = 0;
+		end -= GUEST_PAGE_SIZE;
+	}
+	return begin <= last && first <= end;
+}
+
+static void drop_in_page(struct translator *t, uint32_t page, uint32_t first, uint32_t last)
+{
+	uint32_t number = t->pages[page].first;
+
+	while (number != BLOCK_NONE) {
+		const struct block *block = &t->blocks[number];
+		uint32_t next = block->next_on_page[block->page[0] == page ? 0 : 1];
+
+		if (depends(t, block, page, first, last))
+			invalidate_drop(t, number);
+		number = next;
+	}
+}
+
+static void written_in_page(struct translator *t, uint32_t physical, uint32_t first, uint32_t last)
+{
+	uint32_t page = cache_first_page(t, physical);
+
+	if (!has_blocks(t, physical))
+		return;
+	for (; page != BLOCK_NONE; page = cache_next_page(t, page))
+		drop_in_page(t, page, first, last);
+	if (!has_blocks(t, physical))
+		watch(t, physical, false);
+}
+
+void translator_written(struct translator *t, gpa_t at, uint32_t size)
+{
+	while (size) {
+		uint32_t first = at.value % GUEST_PAGE_SIZE, piece = GUEST_PAGE_SIZE - first;
+
+		if (piece > size)
+			piece = size;
+		written_in_page(t, (uint32_t)(at.value / GUEST_PAGE_SIZE), first,
+		                first + piece - 1);
+		at.value += piece;
+		size -= piece;
+	}
+}
+
+static void take_back_page(struct translator *t, uint32_t page)
+{
+	uint32_t number = t->pages[page].first;
+
+	while (number != BLOCK_NONE) {
+		struct block *block = &t->blocks[number];
+
+		chain_take_back(t, block);
+		number = block->next_on_page[block->page[0] == page ? 0 : 1];
+	}
+	t->pages[page].mapped = false;
+	if (t->resume_block != BLOCK_NONE)
+		t->resume_block = BLOCK_NONE;
+	statistics_count(pages_remapped);
+}
+
+static bool is_mapped(struct vcpu *vcpu, const struct block_page *page)
+{
+	struct page_walk found;
+	uint32_t error;
+
+	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE), PAGE_WALK_FETCH, &found,
+	                 &error) &&
+	       found.page.value / GUEST_PAGE_SIZE == page->physical;
+}
+
+void invalidate_mark_mapped(struct translator *t, uint32_t number)
+{
+	for (int i = 0; i < 2 && t->blocks[number].page[i] != BLOCK_NONE; i++)
+		t->pages[t->blocks[number].page[i]].mapped = true;
+}
+
+void translator_mappings_changed(struct translator *t)
+{
+	t->doubt_all = true;
+}
+
+void invalidate_doubt(struct translator *t, struct vcpu *vcpu)
+{
+	gva_t at = gva(vcpu->segments[VCPU_CS].base + vcpu->eip);
+	uint8_t bytes[INSTRUCTION_MAX_LENGTH];
+	struct instruction in;
+
+	if (instruction_scan(bytes, linear_fetch(vcpu, at, bytes, sizeof(bytes)), 32, &in) ==
+	            DECODE_OK &&
+	    in.has_memory)
+		t->doubt_region =
+		        (vcpu->segments[in.memory.segment].base + interpret_offset(vcpu, &in)) >>
+		        REGION_SHIFT;
+	else
+		t->doubt_local = true;
+}
+
+/* A load of CR3 leaves global pages as they are, in a real translation buffer too. */
+static void note_control_registers(struct translator *t, const struct vcpu *vcpu)
+{
+	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4)
+		t->doubt_all = true;
+	if (vcpu->cr3 != t->cr3)
+		t->doubt_local = true;
+	t->cr0 = vcpu->cr0;
+	t->cr3 = vcpu->cr3;
+	t->cr4 = vcpu->cr4;
+}
+
+static bool is_in_doubt(const struct translator *t, const struct block_page *page)
+{
+	return page->mapped && (t->doubt_all || (t->doubt_local && !page->global) ||
+	                        page->linear >> (REGION_SHIFT - 12) == t->doubt_region);
+}
+
+void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
+{
+	note_control_registers(t, vcpu);
+	if (!t->doubt_all && !t->doubt_local && t->doubt_region == BLOCK_NONE)
+		return;
+	for (uint32_t i = 0; i < t->page_count; i++)
+		if (is_in_doubt(t, &t->pages[i]) && !is_mapped(vcpu, &t->pages[i]))
+			take_back_page(t, i);
+	t->doubt_all = t->doubt_local = false;
+	t->doubt_region = BLOCK_NONE;
+}

@@ -1,0 +1,137 @@
+#include "monitor/translator/rules.h"
+
+#include "monitor/cpu/identity.h"
+#include "monitor/translator/translator.h"
+
+/* By mnemonic, for instructions that are not innocuous. Each expands to a comma and a rule, so that
+ * it comes second in a list of arguments; what has no macro is a callout. */
+#define SECOND(first, second, ...)  second
+#define CHOOSE(candidate, fallback) SECOND(candidate, fallback, )
+
+#define BETTER_cli    , RULE_cli
+#define BETTER_sti    , RULE_sti
+#define BETTER_pushfd , RULE_pushf
+#define BETTER_popfd  , RULE_popf
+#define BETTER_push   , RULE_push_segment
+#define BETTER_jmp    , RULE_jmp
+#define BETTER_call   , RULE_call
+#define BETTER_ret    , RULE_ret
+#define BETTER_loop   , RULE_loop
+#define BETTER_loope  , RULE_loop
+#define BETTER_loopne , RULE_loop
+#define BETTER_jcxz   , RULE_loop
+#define BETTER_jecxz  , RULE_loop
+#define BETTER_jo     , RULE_jcc
+#define BETTER_jno    , RULE_jcc
+#define BETTER_jb     , RULE_jcc
+#define BETTER_jae    , RULE_jcc
+#define BETTER_jz     , RULE_jcc
+#define BETTER_jnz    , RULE_jcc
+#define BETTER_jbe    , RULE_jcc
+#define BETTER_ja     , RULE_jcc
+#define BETTER_js     , RULE_jcc
+#define BETTER_jns    , RULE_jcc
+#define BETTER_jp     , RULE_jcc
+#define BETTER_jnp    , RULE_jcc
+#define BETTER_jl     , RULE_jcc
+#define BETTER_jge    , RULE_jcc
+#define BETTER_jle    , RULE_jcc
+#define BETTER_jg     , RULE_jcc
+
+#define ROW(choose, mnemonic, list, how, kinds, reads, writes, undefines, further, feature) \
+	[__LINE__] = CHOOSE(BETTER_##mnemonic, RULE_callout),
+
+static const uint8_t better[] = {
+#define OPCODE(map, code, ...) ROW(__VA_ARGS__)
+#define ALSO                   OPCODE
+#define GROUP                  OPCODE
+#define PREFIX                 OPCODE
+#define ESCAPE                 OPCODE
+#include "monitor/instructions/opcodes.def"
+#undef OPCODE
+#undef ALSO
+#undef GROUP
+#undef PREFIX
+#undef ESCAPE
+};
+
+/* Where the real processor might execute what the guest's has not got, or do without the guest's
+ * registers, the interpreter answers. */
+static bool may_run(const struct translator_options *options, const struct opcode *opcode)
+{
+	switch (opcode->feature) {
+	case FEATURE_MMX:
+		return options->unit_is_real && identity_has(IDENTITY_MMX);
+	case FEATURE_FXSR:
+		return options->unit_is_real && identity_has(IDENTITY_FXSR);
+	case FEATURE_SSE:
+		return options->unit_is_real && identity_has(IDENTITY_SSE);
+	case FEATURE_SSE2:
+		return options->unit_is_real && identity_has(IDENTITY_SSE2);
+	case FEATURE_X87:
+		return options->unit_is_real;
+	case FEATURE_CMOV:
+		return options->unit_is_real || !(opcode->properties & PROPERTY_X87);
+	default:
+		return opcode->feature <= FEATURE_I486 || opcode->feature == FEATURE_CX8;
+	}
+}
+
+static bool is_string(const struct opcode *opcode)
+{
+	for (unsigned int i = 0; i < opcode->operand_count; i++)
+		if (opcode->operands[i] == OPERAND_Xb || opcode->operands[i] == OPERAND_Xv ||
+		    opcode->operands[i] == OPERAND_Yb || opcode->operands[i] == OPERAND_Yv)
+			return true;
+	return false;
+}
+
+static bool touches_memory(const struct instruction *in, const struct opcode *opcode)
+{
+	return (in->has_memory && opcode->access != ACCESS_n) || is_string(opcode) ||
+	       opcode->properties & (PROPERTY_READ | PROPERTY_WRITE | PROPERTY_PUSH | PROPERTY_POP);
+}
+
+/* In ring 1 GS is the window's, and CS the cache's. */
+static bool uses_taken_segment(const struct instruction *in, const struct opcode *opcode)
+{
+	return ((in->has_memory && opcode->access != ACCESS_n) || is_string(opcode) ||
+	        opcode->properties & PROPERTY_READ) &&
+	       (in->memory.segment == SEGMENT_GS || in->memory.segment == SEGMENT_CS);
+}
+
+static enum rule choose_mov(const struct instruction *in, const struct opcode *opcode)
+{
+	if (opcode->operands[1] == OPERAND_Sw && !in->has_memory)
+		return RULE_mov_from_segment;
+	return opcode->operands[1] == OPERAND_Cd ? RULE_mov_from_control : RULE_callout;
+}
+
+/* What is neither innocuous nor far. */
+static enum rule choose_better(const struct instruction *in, const struct opcode *opcode, bool last)
+{
+	enum rule rule = (enum rule)better[in->row];
+
+	/* A target of 16 bits is cut, and rare. */
+	if (opcode->class & CLASS_CONTROL && in->operand_size == 2)
+		return RULE_callout;
+	if (opcode->operands[1] == OPERAND_Sw || opcode->operands[1] == OPERAND_Cd)
+		return choose_mov(in, opcode);
+	/* Its shadow must cover an instruction of this block. */
+	return rule == RULE_sti && last ? RULE_callout : rule;
+}
+
+enum rule rules_choose(const struct translator_options *options, const struct instruction *in,
+                       bool last)
+{
+	const struct opcode *opcode = instruction_opcode(in);
+
+	if (in->row == SCAN_ROW_UNDEFINED || opcode->class & CLASS_UNDEFINED)
+		return RULE_callout;
+	if (opcode->class & (CLASS_SEGMENT | CLASS_IO | CLASS_REVEALS) || !may_run(options, opcode))
+		return RULE_callout;
+	if (uses_taken_segment(in, opcode) ||
+	    (options->all_memory_callout && touches_memory(in, opcode)))
+		return RULE_callout;
+	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
+}

@@ -1,0 +1,333 @@
+#include "monitor/translator/translator.h"
+
+#include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "monitor/cpu/events.h"
+#include "monitor/translator/cache.h"
+#include "monitor/translator/chain.h"
+#include "monitor/translator/fault.h"
+#include "monitor/translator/flow.h"
+#include "monitor/translator/inline.h"
+#include "monitor/translator/invalidate.h"
+#include "monitor/translator/rules.h"
+
+#define NOT_YET      0xFF
+#define FLAGS_BYTE_T 0x01u /* TF, IF and IOPL in the second byte of EFLAGS */
+#define FLAGS_BYTE_I 0x02u
+#define IOPL_SHIFT   12
+
+/* What the guest may not be in when translated code runs. */
+#define UNUSUAL_FLAGS (VCPU_EFLAGS_TF | VCPU_EFLAGS_RF | VCPU_EFLAGS_VIF | VCPU_EFLAGS_VIP)
+
+void translator_start(struct translator *t, const struct translator_setup *setup)
+{
+	memset(t, 0, sizeof(*t));
+	t->setup = *setup;
+	cache_start(t);
+	memset(t->setup.window, 0, sizeof(*t->setup.window));
+	t->popf_iopl = NOT_YET;
+	translator_flush(t);
+}
+
+void translator_flush(struct translator *t)
+{
+	invalidate_all(t);
+	cache_clear(t);
+	chain_start(t);
+	t->segment_count = 0;
+	t->segment = t->resume_block = BLOCK_NONE;
+	t->doubt_all = t->doubt_local = false;
+	t->doubt_region = BLOCK_NONE;
+	statistics_count(cache_flushes);
+}
+
+static bool is_big(const struct vcpu_segment_register *segment)
+{
+	return segment->attributes & VCPU_ATTRIBUTE_BIG;
+}
+
+static bool is_mode(const struct vcpu *vcpu)
+{
+	return vcpu->cpl == 0 && !(vcpu->eflags & VCPU_EFLAGS_VM) &&
+	       is_big(&vcpu->segments[VCPU_CS]) && is_big(&vcpu->segments[VCPU_SS]) &&
+	       vcpu->eip <= vcpu->segments[VCPU_CS].limit;
+}
+
+static bool is_unusual(const struct vcpu *vcpu)
+{
+	return vcpu->eflags & UNUSUAL_FLAGS || vcpu->event.pending || vcpu->interrupt_shadow ||
+	       vcpu->debug_shadow || vcpu->debug_trap || vcpu->debug_met || vcpu->keeps_resume ||
+	       vcpu->halted || vcpu->debug[7] & EVENTS_DR7_ON;
+}
+
+/* Blocks know their code segment by number. Predictions are only good for one. */
+static void enter_segment(struct translator *t, const struct vcpu *vcpu)
+{
+	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
+	uint32_t n = 0;
+
+	if (t->segment != BLOCK_NONE && t->segments[t->segment].base == cs->base &&
+	    t->segments[t->segment].limit == cs->limit)
+		return;
+	while (n < t->segment_count &&
+	       (t->segments[n].base != cs->base || t->segments[n].limit != cs->limit))
+		n++;
+	if (n == TRANSLATOR_SEGMENTS) {
+		translator_flush(t);
+		n = 0;
+	}
+	if (n == t->segment_count)
+		t->segments[t->segment_count++] = (struct block_segment){cs->base, cs->limit};
+	t->segment = n;
+	chain_forget_predictions(t);
+	chain_forget_pending(t);
+}
+
+static bool (*const emitters[RULES])(struct emit *, const struct instruction *, const uint8_t *) = {
+        [RULE_call] = flow_call,
+        [RULE_callout] = inline_callout,
+        [RULE_cli] = inline_cli,
+        [RULE_copy] = inline_copy,
+        [RULE_jcc] = flow_jcc,
+        [RULE_jmp] = flow_jmp,
+        [RULE_loop] = flow_loop,
+        [RULE_mov_from_control] = inline_mov_from_control,
+        [RULE_mov_from_segment] = inline_mov_from_segment,
+        [RULE_popf] = inline_popf,
+        [RULE_push_segment] = inline_push_segment,
+        [RULE_pushf] = inline_pushf,
+        [RULE_ret] = flow_ret,
+        [RULE_sti] = inline_sti,
+};
+
+static void emit_instruction(struct emit *emit, const struct scan *scan, uint32_t n)
+{
+	const struct instruction *in = &scan->instructions[n];
+	const uint8_t *bytes = scan_bytes(scan, n);
+	enum rule rule;
+
+	emit->eip = emit->block->eip + scan->at[n];
+	emit->next = emit->block->eip + scan->at[n + 1];
+	rule = rules_choose(&emit->t->setup.options, in, n == scan->count - 1);
+	if (!emitters[rule](emit, in, bytes))
+		inline_callout(emit, in, bytes);
+	emit->hold = rule == RULE_sti;
+}
+
+/* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. */
+static bool goes_on(const struct scan *scan)
+{
+	const struct instruction *in = &scan->instructions[scan->count - 1];
+
+	return in->row != SCAN_ROW_UNDEFINED &&
+	       !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END));
+}
+
+static void emit_block(struct translator *t, uint32_t number, uint32_t at)
+{
+	struct block *block = &t->blocks[number];
+	const struct scan *scan = &t->scan;
+	struct emit emit;
+
+	emit_begin(&emit, t, block, at);
+	for (uint32_t n = 0; n < scan->count; n++)
+		emit_instruction(&emit, scan, n);
+	if (goes_on(scan))
+		flow_on(&emit);
+	emit_end(&emit);
+}
+
+static bool is_full(const struct translator *t)
+{
+	const struct translator_options *options = &t->setup.options;
+
+	return !cache_has_room(t) ||
+	       (options->cache_blocks_max && t->made >= options->cache_blocks_max) ||
+	       (options->flush_every && t->made >= options->flush_every);
+}
+
+/* The pages of the code that has just been scanned. */
+static void find_pages(struct translator *t, const struct vcpu *vcpu, const struct scan_page *first,
+                       uint32_t page[2])
+{
+	uint32_t linear = (vcpu->segments[VCPU_CS].base + vcpu->eip) / GUEST_PAGE_SIZE;
+	const struct scan_page *second = &t->scan.second;
+
+	page[0] = invalidate_watch(t, linear, first->physical, first->global);
+	page[1] = BLOCK_NONE;
+	if (t->scan.crosses)
+		page[1] = invalidate_watch(t, (linear + 1) % (1u << 20), second->physical,
+		                           second->global);
+}
+
+static void make(struct translator *t, const struct vcpu *vcpu, const struct scan_page *first,
+                 uint32_t *number)
+{
+	bool falls_through;
+	struct block *block;
+	uint32_t page[2];
+
+	find_pages(t, vcpu, first, page);
+	falls_through = chain_falls_through(t, vcpu->eip, page);
+	*number = t->block_count;
+	if (falls_through)
+		chain_leave_out(t, *number);
+	block = cache_new_block(t, vcpu->eip);
+	block->page[0] = page[0];
+	block->page[1] = page[1];
+	block->guest_size = (uint16_t)t->scan.guest_size;
+	block->instructions = (uint16_t)t->scan.count;
+	emit_block(t, *number, t->used);
+	cache_add_block(t, *number);
+	t->made++;
+	statistics_count(blocks_translated);
+	statistics[STATISTIC_instructions_translated] += t->scan.count;
+}
+
+/* A block that crosses is only the one if the second page is still where it was. */
+static bool is_still_there(const struct translator *t, struct vcpu *vcpu, uint32_t number)
+{
+	const struct block *block = &t->blocks[number];
+	const struct block_page *second;
+	struct scan_page found;
+
+	if (block->page[1] == BLOCK_NONE)
+		return true;
+	second = &t->pages[block->page[1]];
+	return scan_find_page(vcpu, gva(second->linear * GUEST_PAGE_SIZE), &found) &&
+	       found.physical == second->physical;
+}
+
+static uint32_t find(struct translator *t, struct vcpu *vcpu, const struct scan_page *page)
+{
+	uint32_t linear = (vcpu->segments[VCPU_CS].base + vcpu->eip) / GUEST_PAGE_SIZE;
+	uint32_t record = cache_first_page(t, page->physical), number;
+
+	while (record != BLOCK_NONE && t->pages[record].linear != linear)
+		record = cache_next_page(t, record);
+	if (record == BLOCK_NONE)
+		return BLOCK_NONE;
+	number = cache_find_block(t, vcpu->eip, record);
+	if (number == BLOCK_NONE)
+		return BLOCK_NONE;
+	if (!is_still_there(t, vcpu, number)) {
+		invalidate_drop(t, number);
+		return BLOCK_NONE;
+	}
+	invalidate_mark_mapped(t, number);
+	return number;
+}
+
+/* Behind a callout, in the middle of a block that has not changed. */
+static bool resume(const struct translator *t, const struct vcpu *vcpu, uint32_t *offset)
+{
+	if (t->resume_block == BLOCK_NONE || t->resume_eip != vcpu->eip ||
+	    t->blocks[t->resume_block].segment != t->segment)
+		return false;
+	*offset = t->resume_offset;
+	return true;
+}
+
+static enum translator_answer find_or_make(struct translator *t, struct vcpu *vcpu,
+                                           uint32_t *offset)
+{
+	gva_t at = gva(vcpu->segments[VCPU_CS].base + vcpu->eip);
+	struct scan_page page;
+	uint32_t number;
+
+	if (!scan_find_page(vcpu, at, &page))
+		return TRANSLATOR_FETCH;
+	number = find(t, vcpu, &page);
+	if (number == BLOCK_NONE) {
+		if (!scan_block(&t->scan, vcpu, &page))
+			return TRANSLATOR_FETCH;
+		if (is_full(t)) {
+			translator_flush(t);
+			enter_segment(t, vcpu);
+		}
+		make(t, vcpu, &page, &number);
+	}
+	chain_pending(t, number);
+	*offset = t->blocks[number].host;
+	return TRANSLATOR_FOUND;
+}
+
+enum translator_answer translator_find_or_make(struct translator *t, struct vcpu *vcpu,
+                                               uint32_t *offset)
+{
+	enum translator_answer answer = TRANSLATOR_FOUND;
+
+	if (!is_mode(vcpu))
+		return TRANSLATOR_MODE;
+	if (is_unusual(vcpu))
+		return TRANSLATOR_UNUSUAL;
+	enter_segment(t, vcpu);
+	invalidate_check_mappings(t, vcpu);
+	if (!resume(t, vcpu, offset))
+		answer = find_or_make(t, vcpu, offset);
+	t->resume_block = BLOCK_NONE;
+	return answer;
+}
+
+void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu)
+{
+	const struct block *block, *next_block;
+	const struct block_entry *entry, *next;
+
+	chain_forget_pending(t);
+	t->resume_block = BLOCK_NONE;
+	translator_recover(t, offset - CHAIN_STUB_SIZE, vcpu);
+	entry = fault_find_entry(t, offset - CHAIN_STUB_SIZE, &block);
+	if (!entry)
+		return;
+	if (entry->kind & RECOVER_DOUBT)
+		invalidate_doubt(t, vcpu);
+	next = fault_find_entry(t, offset, &next_block);
+	if (!next || next_block != block || block->host + next->host != offset || block->dead)
+		return;
+	t->resume_block = (uint32_t)(block - t->blocks);
+	t->resume_offset = offset;
+	t->resume_eip = fault_eip(t, block, next);
+}
+
+static void fill_popf_table(struct translator *t, uint8_t iopl)
+{
+	for (unsigned int byte = 0; byte < 256; byte++) {
+		bool slow = byte & FLAGS_BYTE_T || (byte >> 4 & 3) != iopl;
+		uint16_t flag = byte & FLAGS_BYTE_I ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF;
+
+		t->setup.window->popf_table[byte] = slow ? 0 : flag;
+	}
+	t->popf_iopl = iopl;
+}
+
+void translator_load_window(struct translator *t, const struct vcpu *vcpu)
+{
+	struct translator_window *window = t->setup.window;
+	uint8_t iopl = vcpu->eflags >> IOPL_SHIFT & 3;
+
+	window->interrupt_flag =
+	        vcpu->eflags & VCPU_EFLAGS_IF ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF;
+	window->system_flags = (vcpu->eflags & VCPU_EFLAGS_IOPL) - WINDOW_FLAGS_EXCESS;
+	window->cr[0] = vcpu->cr0;
+	window->cr[2] = vcpu->cr2;
+	window->cr[3] = vcpu->cr3;
+	window->cr[4] = vcpu->cr4;
+	for (int i = 0; i < VCPU_SEGMENTS; i++)
+		window->selectors[i] = vcpu->segments[i].selector;
+	if (t->popf_iopl != iopl)
+		fill_popf_table(t, iopl);
+}
+
+uint32_t translator_real_flags(const struct vcpu *vcpu)
+{
+	return (vcpu->eflags & TRANSLATOR_REAL_FLAGS) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
+}
+
+void translator_store_window(const struct translator *t, struct vcpu *vcpu, uint32_t real_flags)
+{
+	uint32_t others = vcpu->eflags & ~(TRANSLATOR_REAL_FLAGS | VCPU_EFLAGS_IF);
+
+	vcpu->eflags = others | (real_flags & TRANSLATOR_REAL_FLAGS) |
+	               (t->setup.window->interrupt_flag & VCPU_EFLAGS_IF);
+}

@@ -1,0 +1,138 @@
+/* The binary translator: guest code of CPL 0 in, code for ring 1 out.
+ *
+ * It makes, finds, chains and drops blocks in the translation cache, and it tells the exact state
+ * of the guest at any place in the cache. It runs nothing: the engine enters translated code at the
+ * offset it is given and comes back with the offset where it was left. What ring 1 must look like
+ * for that stands in docs/translation.md.
+ *
+ * The cache is a code segment of its own, so that EIP in it is a plain offset. `offset` below
+ * always is that. After `int`, the processor has left the offset behind the instruction: so it is
+ * given to translator_at_callout and translator_at_exit. */
+#ifndef MONITOR_TRANSLATOR_TRANSLATOR_H
+#define MONITOR_TRANSLATOR_TRANSLATOR_H
+
+#include <stddef.h>
+
+#include "monitor/state/vm.h"
+#include "monitor/translator/block.h"
+#include "monitor/translator/scan.h"
+#include "monitor/translator/window.h"
+
+#define TRANSLATOR_VECTOR_CALLOUT 0x30 /* interpret one instruction for me */
+#define TRANSLATOR_VECTOR_EXIT    0x31 /* find what comes next */
+
+/* Flags that translated code has in the real EFLAGS. There IF is always on, IOPL 0; the guest's are
+ * in the window. */
+#define TRANSLATOR_REAL_FLAGS                                                                 \
+	(VCPU_EFLAGS_CF | VCPU_EFLAGS_PF | VCPU_EFLAGS_AF | VCPU_EFLAGS_ZF | VCPU_EFLAGS_SF | \
+	 VCPU_EFLAGS_DF | VCPU_EFLAGS_OF | VCPU_EFLAGS_NT | VCPU_EFLAGS_AC | VCPU_EFLAGS_ID)
+
+struct translator_options {
+	uint32_t cache_blocks_max; /* flush after that many; 0: as many as fit */
+	uint32_t flush_every;      /* flush whenever that many have been made; 0: never */
+	bool no_chaining;          /* every way out of a block goes through the host */
+	bool all_memory_callout;   /* so does every access to memory */
+	bool unit_is_real;         /* x87, MMX and SSE find the guest's registers: copy them */
+};
+
+struct translator_setup {
+	uint8_t *cache; /* as the host sees it */
+	uint32_t cache_size;
+	struct translator_window *window;
+	void *room; /* for records, only the host's; translator_room_size says how much */
+	size_t room_size;
+	/* A page with code is to be watched for writes from now on, or no longer. */
+	void (*watch)(struct vcpu *vcpu, gpa_t page, bool on);
+	struct vcpu *vcpu;
+	struct translator_options options;
+};
+
+#define TRANSLATOR_SEGMENTS 8
+#define TRANSLATOR_BUCKETS  4096
+
+struct translator {
+	struct translator_setup setup;
+
+	/* cache.c */
+	uint32_t used;        /* bytes from the front: blocks */
+	uint32_t stubs_at;    /* from here to the end: stubs, the first link's last */
+	struct block *blocks; /* in the order of their host offsets */
+	struct block_link *links;
+	struct block_entry *map;
+	struct block_page *pages;
+	uint32_t *buckets, *page_buckets; /* TRANSLATOR_BUCKETS each */
+	uint32_t block_count, blocks_max, link_count, links_max;
+	uint32_t map_count, map_max, page_count, pages_max;
+	uint32_t made; /* since the last flush, for flush_every */
+
+	/* chain.c */
+	uint32_t miss, exit_indirect; /* shared stubs */
+	uint32_t pending;             /* the link that the last exit came through */
+	bool pending_indirect;        /* it came through exit_indirect */
+	uint32_t pending_dead;        /* the dropped block that it came to */
+
+	/* translator.c */
+	struct block_segment segments[TRANSLATOR_SEGMENTS];
+	uint32_t segment_count, segment; /* the current one, BLOCK_NONE at first */
+	uint32_t resume_block, resume_offset, resume_eip;
+	uint32_t cr0, cr3, cr4; /* when mappings were last known to be good */
+	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
+
+	/* invalidate.c */
+	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
+	uint32_t doubt_region;       /* of 4 MB, or BLOCK_NONE */
+
+	struct scan scan;
+};
+
+/* Why find_or_make has nothing; then one instruction is to be interpreted. */
+enum translator_answer {
+	TRANSLATOR_FOUND,
+	TRANSLATOR_MODE,    /* not CPL 0, 16-bit code or stack, virtual-8086 */
+	TRANSLATOR_UNUSUAL, /* TF, breakpoints, a shadow, an event on its way */
+	TRANSLATOR_FETCH,   /* the code cannot be fetched, or is no RAM */
+};
+
+/* How much room the records for a cache of this size want. */
+size_t translator_room_size(uint32_t cache_size);
+void translator_start(struct translator *t, const struct translator_setup *setup);
+
+/* Where the guest's code at CS:eip is in the cache, translated now if need be. Everything made
+ * before may be gone afterwards. Also chains what the last exit came through. */
+enum translator_answer translator_find_or_make(struct translator *t, struct vcpu *vcpu,
+                                               uint32_t *offset);
+
+/* Before entering the cache, and after leaving it: what is not in registers. `real_flags` is the
+ * EFLAGS of the processor in ring 1. */
+void translator_load_window(struct translator *t, const struct vcpu *vcpu);
+uint32_t translator_real_flags(const struct vcpu *vcpu);
+void translator_store_window(const struct translator *t, struct vcpu *vcpu, uint32_t real_flags);
+
+/* Each of the three expects the real general registers in vcpu, and the flags by
+ * translator_store_window; then all of vcpu is the guest's, with eip. */
+
+/* Anywhere: an instruction boundary of the guest. After a fault it is that before the instruction
+ * that faulted, with nothing of it done. */
+void translator_recover(const struct translator *t, uint32_t offset, struct vcpu *vcpu);
+/* After `int` with TRANSLATOR_VECTOR_CALLOUT: the instruction at eip is to be interpreted. */
+void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu);
+/* After `int` with TRANSLATOR_VECTOR_EXIT: eip is where to go on. */
+void translator_at_exit(struct translator *t, uint32_t offset, struct vcpu *vcpu);
+
+/* False directly behind sti: an interrupt waits until the next instruction is done. */
+bool translator_at_boundary(const struct translator *t, uint32_t offset);
+
+void translator_flush(struct translator *t);
+
+/* Guest memory has been written, by whomever: what was made of it is dropped. The engine must not
+ * return to the offset it came from, but ask for eip again. */
+void translator_written(struct translator *t, gpa_t at, uint32_t size);
+
+/* Something outside interpreted callouts may have changed what is mapped where: invlpg, a load of
+ * CR3, by an engine other than this one. */
+void translator_mappings_changed(struct translator *t);
+
+/* The block that `offset` is in, or NULL: for whoever shows it. */
+const struct block *translator_find_block(const struct translator *t, uint32_t offset);
+
+#endif
