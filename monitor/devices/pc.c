@@ -33,19 +33,26 @@ static const struct {
         {I8259_MASTER_PORT, I8259_PORTS, 1, "8259 master", pc_read_interrupts, pc_write_interrupts,
          0},
         {I8254_PORT, I8254_PORTS, 1, "8254", i8254_read, i8254_write, offsetof(struct pc, timer)},
+        {I8042_DATA_PORT, 1, 1, "8042 data", i8042_read, i8042_write,
+         offsetof(struct pc, keyboard)},
         {PORT61, 1, 1, "port 0x61", port61_read, port61_write, offsetof(struct pc, port61)},
+        {I8042_COMMAND_PORT, 1, 1, "8042 command", i8042_read, i8042_write,
+         offsetof(struct pc, keyboard)},
+        {MC146818_PORT, MC146818_PORTS, 1, "MC146818", mc146818_read, mc146818_write,
+         offsetof(struct pc, clock)},
+        {PORT92, 1, 1, "port 0x92", port92_read, port92_write, offsetof(struct pc, port92)},
         {I8259_SLAVE_PORT, I8259_PORTS, 1, "8259 slave", pc_read_interrupts, pc_write_interrupts,
          0},
         {PORT_E9, 1, 1, "port 0xE9", port_e9_read, port_e9_write,
          offsetof(struct pc, debug_console)},
         {DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, 4, "debug-exit", debug_exit_read, debug_exit_write,
          offsetof(struct pc, debug_exit)},
+        {NS16550_COM2, NS16550_PORTS, 1, "COM2", ns16550_read, ns16550_write,
+         offsetof(struct pc, com2)},
         {NS16550_COM1, NS16550_PORTS, 1, "COM1", ns16550_read, ns16550_write,
          offsetof(struct pc, com1)},
         {I8259_LEVEL_PORT, I8259_PORTS, 1, "8259 edge/level", pc_read_interrupts,
          pc_write_interrupts, 0},
-        {POWER_KEYBOARD_PORT, 1, 1, "keyboard reset", power_read, power_write,
-         offsetof(struct pc, power)},
         {POWER_CONTROL_PORT, 2, 2, "power control", power_read, power_write,
          offsetof(struct pc, power)},
         {POWER_RESET_PORT, 1, 1, "reset control", power_read, power_write,
@@ -57,6 +64,24 @@ static void pc_drive_interrupt(void *board, unsigned input, bool level)
 	struct pc *pc = board;
 
 	i8259_set_line(&pc->interrupts, input, level);
+}
+
+static struct line pc_interrupt(struct pc *pc, unsigned input)
+{
+	return (struct line){pc_drive_interrupt, pc, input};
+}
+
+static void pc_wire_lines(struct pc *pc)
+{
+	const struct line reset = {power_pull_reset, &pc->power, 0};
+
+	pc->timer.channel[0].line = pc_interrupt(pc, PC_TIMER_INTERRUPT);
+	pc->keyboard.keyboard_line = pc_interrupt(pc, PC_KEYBOARD_INTERRUPT);
+	pc->keyboard.mouse_line = pc_interrupt(pc, PC_MOUSE_INTERRUPT);
+	pc->keyboard.reset = pc->port92.reset = reset;
+	pc->clock.line = pc_interrupt(pc, PC_CLOCK_INTERRUPT);
+	pc->com1.line = pc_interrupt(pc, PC_COM1_INTERRUPT);
+	pc->com2.line = pc_interrupt(pc, PC_COM2_INTERRUPT);
 }
 
 void pc_wire(struct pc *pc, const struct pc_outside *outside)
@@ -74,9 +99,8 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 		bus_attach(&pc->bus, &range);
 	}
 	pc->interrupts.processor = outside->processor;
-	pc->timer.channel[0].line = (struct line){pc_drive_interrupt, pc, PC_TIMER_INTERRUPT};
+	pc_wire_lines(pc);
 	pc->port61.timer = &pc->timer;
-	pc->com1.line = (struct line){pc_drive_interrupt, pc, PC_COM1_INTERRUPT};
 	pc->com1.transmit = outside->com1_transmit;
 	pc->com1.owner = outside->owner;
 	pc->debug_console.hand_out = outside->debug_line;
@@ -88,7 +112,11 @@ void pc_reset(struct pc *pc, uint64_t now)
 	i8259_reset(&pc->interrupts);
 	i8254_reset(&pc->timer, now);
 	port61_reset(&pc->port61, now);
+	port92_reset(&pc->port92);
+	i8042_reset(&pc->keyboard);
+	mc146818_reset(&pc->clock);
 	ns16550_reset(&pc->com1);
+	ns16550_reset(&pc->com2);
 	port_e9_reset(&pc->debug_console);
 	debug_exit_reset(&pc->debug_exit);
 	power_reset(&pc->power);
@@ -106,8 +134,10 @@ static const struct {
         {0x3FB, 0x83}, {0x3F8, 0x0C}, {0x3F9, 0x00}, {0x3FB, 0x03},
 };
 
-void pc_start(struct pc *pc, uint64_t now)
+void pc_start(struct pc *pc, uint64_t now, uint64_t ram_size)
 {
+	i8042_start(&pc->keyboard);
+	mc146818_start(&pc->clock, now, ram_size);
 	/* Not through the bus: the guest's accesses are what is counted there. */
 	for (unsigned i = 0; i < sizeof(firmware) / sizeof(firmware[0]); i++) {
 		uint16_t port = firmware[i].port;
@@ -134,11 +164,17 @@ void pc_advance(struct pc *pc, uint64_t now)
 {
 	i8254_advance(&pc->timer, now);
 	ns16550_advance(&pc->com1, now);
+	ns16550_advance(&pc->com2, now);
+	mc146818_advance(&pc->clock, now);
 }
 
 uint64_t pc_next_due(const struct pc *pc)
 {
-	return virtual_time_earlier(i8254_next_due(&pc->timer), ns16550_next_due(&pc->com1));
+	uint64_t due = i8254_next_due(&pc->timer);
+
+	due = virtual_time_earlier(due, ns16550_next_due(&pc->com1));
+	due = virtual_time_earlier(due, ns16550_next_due(&pc->com2));
+	return virtual_time_earlier(due, mc146818_next_due(&pc->clock));
 }
 
 bool pc_acknowledge(struct pc *pc, uint64_t now, uint8_t *vector)

@@ -29,7 +29,7 @@ class Plan:
     """Either `iso` is set, or `kernel` and what belongs to it."""
 
     kernel: Path = None
-    kind: str = None  # "multiboot", "multiboot2", "linux"; "hypervisor" carries both headers
+    kind: str = None  # "multiboot", "multiboot2", "linux", "vmlinux"; "hypervisor" carries both headers
     name: str = None
     arguments: str = ""
     modules: list = field(default_factory=list)
@@ -55,9 +55,14 @@ def guest_name(path, taken=()):
 def plan_native(kernel_path, initrd, append, memory):
     """The kernel straight on the machine, as `qemu -kernel` does it."""
     kernel = recognise(kernel_path)
+    if kernel.kind == "vmlinux":
+        raise UserError(
+            f"{kernel.path} is a vmlinux, which only the hypervisor's own loader starts; with --native give its bzImage"
+        )
     plan = Plan(kernel=kernel.path, kind=kernel.kind, name=guest_name(kernel.path), arguments=append)
     if initrd is not None:
         _add_module(plan, initrd, "--initrd", "")
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
@@ -70,6 +75,7 @@ def plan_guest(kernel_path, initrd, append, memory, options):
     plan.modules.append(Module(kernel.path, name, append))
     if initrd is not None:
         _add_module(plan, initrd, "--initrd", "")
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
@@ -104,6 +110,14 @@ def memory_beside_guest(plan):
 def _add_module(plan, path, what, arguments):
     open_input(path, what).close()
     plan.modules.append(Module(Path(path), guest_name(path, plan.files()), arguments))
+
+
+def _check_line(kernel, append):
+    length = len(append.encode("utf-8", "surrogateescape"))
+    if kernel.longest_line is not None and length > kernel.longest_line:
+        raise UserError(
+            f"--append has {length} characters, but {kernel.path} takes at most {kernel.longest_line}"
+        )
 
 
 def _check_memory(kernel, initrd, memory):
