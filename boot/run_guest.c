@@ -117,7 +117,9 @@ void run_guest(void)
 	         boot_info.modules[0].name, options.guest_memory, machine.vm.vcpu.eip);
 	console_print("guest      %s, %u MB, interpreted\n\n", boot_info.modules[0].name,
 	              options.guest_memory);
+	canaries_start(&machine.canaries);
 	run(&machine);
+	canaries_check(&machine.canaries);
 	panic_set_guest(NULL);
 	if (machine.vm.exit == EXIT_stopped)
 		report_stop();

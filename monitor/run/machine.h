@@ -9,11 +9,13 @@
 #include <stddef.h>
 
 #include "monitor/devices/pc.h"
+#include "monitor/run/canaries.h"
 #include "monitor/state/vm.h"
 
 struct machine {
 	struct vm vm;
 	struct pc pc;
+	struct canaries canaries;
 	uint64_t started_ns, started_tsc;
 };
 
