@@ -236,9 +236,9 @@ static void check_ldt(unsigned ring)
 static void check_forged_gate(void)
 {
 	struct segment_gate *ldt = (void *)page;
-	struct segment_gate gate = segment_make_gate(
-	        SEGMENT_CODE(0), (uint32_t)(uintptr_t)kernel_entry,
-	        ACCESS_PRESENT | ACCESS_CALL_GATE | ACCESS_DPL(3), 0);
+	struct segment_gate gate =
+	        segment_make_gate(SEGMENT_CODE(0), (uint32_t)(uintptr_t)kernel_entry,
+	                          ACCESS_PRESENT | ACCESS_CALL_GATE | ACCESS_DPL(3), 0);
 	uint32_t words[2];
 	memcpy(words, &gate, sizeof(gate));
 	memset(ldt, 0, PAGE_SIZE);
