@@ -130,7 +130,9 @@ void run_guest(void)
 	         machine.vm.vcpu.eip);
 	console_print("guest      %s, %u MB, %s\n\n", boot_info.modules[0].name,
 	              options.guest_memory, engine->in_words);
+	canaries_start(&machine.canaries);
 	run(&machine);
+	canaries_check(&machine.canaries);
 	panic_set_guest(NULL);
 	if (machine.vm.exit == EXIT_stopped)
 		report_stop();

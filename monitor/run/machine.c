@@ -4,6 +4,7 @@
 #include "kernel/date.h"
 #include "kernel/frames.h"
 #include "kernel/log.h"
+#include "kernel/options.h"
 #include "kernel/page_tables.h"
 #include "kernel/panic.h"
 #include "kernel/print.h"
@@ -112,14 +113,20 @@ static void wire(struct machine *machine)
 	ns16550_set_modem(&machine->pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
 }
 
+static mpa_t allocate_run(struct canaries *canaries, uint32_t frames)
+{
+	if (options.canaries)
+		return canaries_allocate(canaries, frames, LARGE_FRAMES);
+	return frames_allocate_run(frames, LARGE_FRAMES, FRAME_guest);
+}
+
 static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *problem, size_t size)
 {
 	uint32_t free_mb = frames_count(FRAME_free) / (MEGABYTE / PAGE_SIZE);
 	mpa_t run = FRAMES_NONE;
 
 	if (megabytes && megabytes <= free_mb)
-		run = frames_allocate_run(megabytes * (MEGABYTE / PAGE_SIZE), LARGE_FRAMES,
-		                          FRAME_guest);
+		run = allocate_run(&machine->canaries, megabytes * (MEGABYTE / PAGE_SIZE));
 	if (frames_is_none(run)) {
 		print_to_buffer(problem, size,
 		                "a guest with %u MB of memory does not fit: %u MB are free, and "
@@ -189,5 +196,6 @@ void machine_destroy(struct machine *machine)
 	machine->engine->stop(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
+	canaries_free(&machine->canaries);
 	machine->vm.ram = NULL;
 }

@@ -12,6 +12,7 @@
 #include "monitor/devices/pc.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/translated.h"
+#include "monitor/run/canaries.h"
 #include "monitor/state/vm.h"
 
 struct machine {
@@ -24,6 +25,7 @@ struct machine {
 	struct timer alarm;   /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
+	struct canaries canaries;
 };
 
 struct engine;

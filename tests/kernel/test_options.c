@@ -37,8 +37,8 @@ TEST(an_unknown_option_is_named_with_its_neighbours)
 	CHECK(!parse("panic_test=null"));
 	CHECK_STR(problem, "there is no boot option \"panic_test\"; did you mean panic-test");
 	CHECK(!parse("extraordinary"));
-	CHECK_STR(problem, "there is no boot option \"extraordinary\"; there are at-end, engine, "
-	                   "guest-memory, log, mode, modules, panic-test");
+	CHECK_STR(problem, "there is no boot option \"extraordinary\"; there are at-end, canaries, "
+	                   "engine, guest-memory, log, mode, modules, panic-test");
 }
 
 TEST(a_malformed_value_is_refused_with_what_was_expected)
