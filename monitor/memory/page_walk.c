@@ -1,16 +1,8 @@
 #include "monitor/memory/page_walk.h"
 
 #include "monitor/memory/guest_memory.h"
+#include "monitor/memory/page_entry.h"
 #include "monitor/memory/watch.h"
-
-#define ENTRY_PRESENT  (1u << 0)
-#define ENTRY_WRITABLE (1u << 1)
-#define ENTRY_USER     (1u << 2)
-#define ENTRY_ACCESSED (1u << 5)
-#define ENTRY_DIRTY    (1u << 6)
-#define ENTRY_LARGE    (1u << 7)
-#define ENTRY_GLOBAL   (1u << 8)
-#define ENTRY_NX       (1ull << 63)
 
 #define ABOVE_ADDRESS (~0ull << PAGE_WALK_ADDRESS_BITS & ~ENTRY_NX)
 
@@ -56,6 +48,11 @@ static uint64_t reserved_bits(const struct vcpu *vcpu, const struct format *form
 	uint64_t reserved = format->reserved | (large ? format->reserved_large : 0);
 
 	return has_nx(vcpu) ? reserved : reserved | ENTRY_NX;
+}
+
+uint64_t page_walk_reserved(const struct vcpu *vcpu, bool large)
+{
+	return reserved_bits(vcpu, vcpu->cr4 & VCPU_CR4_PAE ? &pae : &two_level, large);
 }
 
 /* Always false. The fetch bit is only there where pages can forbid it. */

@@ -1,6 +1,7 @@
 #include "monitor/memory/watch.h"
 
 #include "monitor/memory/linear.h"
+#include "monitor/memory/shadow_reverse.h"
 
 static uint8_t *watchers_of(struct vm *vm, gpa_t at)
 {
@@ -20,12 +21,18 @@ void watch_start(struct vm *vm, gpa_t page, enum watcher who)
 	if (before)
 		return;
 	linear_forget_writes(&vm->vcpu, page);
+	if (vm->shadow)
+		shadow_reverse_protect(vm, page);
 }
 
 /* What was taken away comes back by itself, with the next write that is looked at. */
 void watch_stop(struct vm *vm, gpa_t page, enum watcher who)
 {
-	*watchers_of(vm, page) &= (uint8_t)~who;
+	uint8_t before = *watchers_of(vm, page);
+
+	*watchers_of(vm, page) = (uint8_t)(before & ~who);
+	if (before == who && vm->shadow)
+		shadow_reverse_release(vm, page);
 }
 
 /* The byte is read anew for each of them: who is told may stop watching. */

@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct shadow;
 struct vm;
 
 enum exit_reason {
@@ -66,6 +67,9 @@ struct vm {
 	 * where nothing is ever watched. The functions are in the order of the bits. */
 	uint8_t *watchers;
 	watch_written_t *watch_written[WATCHERS];
+
+	/* memory/shadow.c: NULL where no engine runs the guest directly. */
+	struct shadow *shadow;
 
 	/* devices/: where in and out go. Time is virtual nanoseconds. */
 	struct bus *bus;

@@ -1,0 +1,299 @@
+#include "monitor/memory/shadow_update.h"
+
+#include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "monitor/memory/shadow_pool.h"
+#include "monitor/memory/shadow_reverse.h"
+
+/* Writes in a row, without a use, after which a table has stopped being one. A directory that is
+ * not in the root comes back with all it points to; a table costs a fault for each of its pages. */
+#define DIRECTORY_WRITES_MAX 4
+#define TABLE_WRITES_MAX     64
+
+#define PRESENT_ACCESSED (ENTRY_PRESENT | ENTRY_ACCESSED)
+#define WRITABLE_DIRTY   (ENTRY_WRITABLE | ENTRY_DIRTY)
+
+/* 36 bits of address without the offset. */
+#define FRAME_MASK 0xFFFFFFu
+
+/* What an entry of a directory leads to, and with which rights. */
+struct target {
+	uint64_t rights; /* of the shadow entry; 0 when it leads nowhere */
+	bool large;
+	enum shadow_role role; /* of the table, if it is not large */
+	uint32_t frame, part;
+};
+
+static bool is_wide(const struct shadow_page *page)
+{
+	return page->role == SHADOW_TABLE_PAE || page->role == SHADOW_DIRECTORY_PAE;
+}
+
+/* A table is always in RAM: nothing else gets a shadow page. */
+static uint64_t guest_entry(const struct shadow *shadow, const struct shadow_page *page,
+                            uint32_t index)
+{
+	const uint8_t *table = shadow->vm->ram + ((size_t)page->frame << SHADOW_FRAME_BIT);
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (is_wide(page)) {
+		memcpy(&wide, table + index * sizeof(wide), sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, table + index * sizeof(narrow), sizeof(narrow));
+	return narrow;
+}
+
+static uint32_t frame_of(uint64_t entry)
+{
+	return (uint32_t)(entry >> SHADOW_FRAME_BIT) & FRAME_MASK;
+}
+
+static bool is_watched(const struct shadow *shadow, uint32_t frame)
+{
+	return shadow->vm->watchers[frame];
+}
+
+/* The accessed and dirty bits are there from the start, so that the processor need not set them. */
+static uint64_t leaf_entry(const struct shadow *shadow, uint32_t frame)
+{
+	return (shadow->ram_machine + (frame << SHADOW_FRAME_BIT)) | PRESENT_ACCESSED | ENTRY_DIRTY;
+}
+
+/* Writable only with the dirty bit set, so that the write that sets it is seen. */
+static uint64_t rights_of_leaf(const struct shadow *shadow, uint64_t guest)
+{
+	uint64_t rights = guest & (shadow->no_execute_bit | ENTRY_USER);
+
+	return (guest & WRITABLE_DIRTY) == WRITABLE_DIRTY ? rights | ENTRY_WRITABLE : rights;
+}
+
+static uint64_t wanted_in_table(const struct shadow *shadow, const struct shadow_page *page,
+                                uint32_t index)
+{
+	uint64_t guest = guest_entry(
+	        shadow, page,
+	        page->role == SHADOW_TABLE_TWO_LEVEL ? page->part * SHADOW_ENTRIES + index : index);
+	uint32_t frame = frame_of(guest);
+	uint64_t rights;
+
+	if ((guest & PRESENT_ACCESSED) != PRESENT_ACCESSED || (guest & shadow->reserved) ||
+	    frame >= shadow->frames)
+		return 0;
+	rights = rights_of_leaf(shadow, guest);
+	if (is_watched(shadow, frame))
+		rights &= ~(uint64_t)ENTRY_WRITABLE;
+	return leaf_entry(shadow, frame) | rights;
+}
+
+/* The rights are those of the directory's entry, so everybody can share it. */
+static uint64_t wanted_in_split(const struct shadow *shadow, const struct shadow_page *page,
+                                uint32_t index)
+{
+	uint32_t frame = page->frame + index;
+
+	if (frame >= shadow->frames)
+		return 0;
+	return leaf_entry(shadow, frame) | ENTRY_USER |
+	       (is_watched(shadow, frame) ? 0 : ENTRY_WRITABLE);
+}
+
+static struct target large_target(const struct shadow *shadow, uint32_t frame, uint64_t rights)
+{
+	if (frame >= shadow->frames)
+		return (struct target){0};
+	return (struct target){.rights = rights | ENTRY_PRESENT,
+	                       .large = shadow_may_be_large(shadow, frame),
+	                       .role = SHADOW_SPLIT,
+	                       .frame = frame};
+}
+
+/* A guest's entry of either format; `second`: of the two halves of a two-level one. */
+static struct target target_of(const struct shadow *shadow, uint64_t guest, bool wide, bool second)
+{
+	uint32_t frame = frame_of(guest);
+
+	if ((guest & PRESENT_ACCESSED) != PRESENT_ACCESSED)
+		return (struct target){0};
+	if ((guest & ENTRY_LARGE) && shadow->large_is_known) {
+		if (guest & shadow->reserved_large)
+			return (struct target){0};
+		frame &= ~(SHADOW_ENTRIES - 1);
+		return large_target(shadow, frame + (second ? SHADOW_ENTRIES : 0),
+		                    rights_of_leaf(shadow, guest));
+	}
+	if ((guest & shadow->reserved) || frame >= shadow->frames)
+		return (struct target){0};
+	return (struct target){
+	        .rights = ENTRY_PRESENT |
+	                  (guest & (shadow->no_execute_bit | ENTRY_USER | ENTRY_WRITABLE)),
+	        .role = wide ? SHADOW_TABLE_PAE : SHADOW_TABLE_TWO_LEVEL,
+	        .frame = frame,
+	        .part = second,
+	};
+}
+
+static struct target target_in(const struct shadow *shadow, const struct shadow_page *directory,
+                               uint32_t index)
+{
+	switch (directory->role) {
+	case SHADOW_DIRECTORY_TWO_LEVEL:
+		return target_of(shadow,
+		                 guest_entry(shadow, directory,
+		                             directory->part * (SHADOW_ENTRIES / 2) + index / 2),
+		                 false, index % 2);
+	case SHADOW_DIRECTORY_PAE:
+		return target_of(shadow, guest_entry(shadow, directory, index), true, false);
+	case SHADOW_DIRECTORY_DIRECT:
+		return large_target(shadow, (directory->part << 9 | index) * SHADOW_ENTRIES,
+		                    ENTRY_USER | ENTRY_WRITABLE);
+	default:
+		return (struct target){0};
+	}
+}
+
+static uint64_t large_entry(const struct shadow *shadow, const struct target *target)
+{
+	return leaf_entry(shadow, target->frame) | target->rights | ENTRY_LARGE;
+}
+
+static uint64_t wanted_in_directory(const struct shadow *shadow,
+                                    const struct shadow_page *directory, uint32_t index)
+{
+	struct target target = target_in(shadow, directory, index);
+	const struct shadow_page *table;
+
+	if (!target.rights)
+		return 0;
+	if (target.large)
+		return large_entry(shadow, &target);
+	table = shadow_pool_find(shadow, target.role, target.frame, target.part);
+	return table ? shadow_machine(shadow, table) | target.rights : 0;
+}
+
+void shadow_update_entry(struct shadow *shadow, struct shadow_page *page, uint32_t index)
+{
+	uint64_t wanted;
+
+	if (shadow_is_slot(shadow, page, index))
+		return;
+	if (shadow_is_directory(page))
+		wanted = wanted_in_directory(shadow, page, index);
+	else if (page->role == SHADOW_SPLIT)
+		wanted = wanted_in_split(shadow, page, index);
+	else
+		wanted = wanted_in_table(shadow, page, index);
+	shadow_reverse_set(shadow, page, index, wanted);
+}
+
+void shadow_update_all(struct shadow *shadow, struct shadow_page *page)
+{
+	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++)
+		shadow_update_entry(shadow, page, i);
+}
+
+static struct shadow_page *find_or_make(struct shadow *shadow, const struct target *target)
+{
+	struct shadow_page *table =
+	        shadow_pool_find(shadow, target->role, target->frame, target->part);
+
+	if (table)
+		return table;
+	table = shadow_pool_make(shadow, target->role, target->frame, target->part);
+	if (table->role == SHADOW_SPLIT)
+		shadow_update_all(shadow, table);
+	return table;
+}
+
+/* Making a table may reclaim another and watch a page, but never changes this entry: its directory
+ * is in the root, and the entry is only set now. */
+struct shadow_page *shadow_update_descend(struct shadow *shadow, struct shadow_page *directory,
+                                          uint32_t index)
+{
+	struct target target = target_in(shadow, directory, index);
+	struct shadow_page *table;
+
+	if (!target.rights || target.large) {
+		shadow_update_entry(shadow, directory, index);
+		return NULL;
+	}
+	table = find_or_make(shadow, &target);
+	shadow_reverse_set(shadow, directory, index, shadow_machine(shadow, table) | target.rights);
+	return table;
+}
+
+/* Bytes out of the middle of an entry, or the end of one and the start of the next. A byte at the
+ * start of an entry is how kernels change its low bits. */
+static bool is_misaligned(uint32_t offset, uint32_t size, uint32_t entry_size)
+{
+	if (size < sizeof(uint32_t))
+		return offset % entry_size != 0;
+	return offset % sizeof(uint32_t) != 0;
+}
+
+static bool is_written_too_often(struct shadow *shadow, struct shadow_page *page)
+{
+	uint8_t max = shadow_is_directory(page) ? DIRECTORY_WRITES_MAX : TABLE_WRITES_MAX;
+
+	if (page->writes++ < max)
+		return false;
+	page->writes = 0;
+	return !shadow_reverse_was_used(shadow, page);
+}
+
+/* A table that nothing points to is about to become something else. What is in the root stays. */
+static bool has_stopped_being_one(struct shadow *shadow, struct shadow_page *page, uint32_t offset,
+                                  uint32_t size)
+{
+	if (shadow_is_in_root(shadow, page))
+		return false;
+	if (!shadow_is_directory(page) && !page->parents)
+		return true;
+	return is_misaligned(offset, size, is_wide(page) ? 8 : 4) ||
+	       is_written_too_often(shadow, page);
+}
+
+/* `index` is the guest's: some of them are of this shadow page, and one may give two entries. */
+static void update_guest_index(struct shadow *shadow, struct shadow_page *page, uint32_t index)
+{
+	const uint32_t half = SHADOW_ENTRIES / 2;
+
+	if (is_wide(page)) {
+		shadow_update_entry(shadow, page, index);
+	} else if (page->role == SHADOW_TABLE_TWO_LEVEL) {
+		if (index / SHADOW_ENTRIES == page->part)
+			shadow_update_entry(shadow, page, index % SHADOW_ENTRIES);
+	} else if (index / half == page->part) {
+		shadow_update_entry(shadow, page, index % half * 2);
+		shadow_update_entry(shadow, page, index % half * 2 + 1);
+	}
+}
+
+static void written(struct shadow *shadow, struct shadow_page *page, uint32_t offset, uint32_t size)
+{
+	uint32_t shift = is_wide(page) ? 3 : 2;
+
+	if (has_stopped_being_one(shadow, page, offset, size)) {
+		shadow_pool_drop(shadow, page);
+		statistics_count(shadow_pages_dropped);
+		return;
+	}
+	for (uint32_t i = offset >> shift; i <= (offset + size - 1) >> shift; i++)
+		update_guest_index(shadow, page, i);
+}
+
+/* Dropping one role leaves the others of the same page in their places. */
+void shadow_update_written(struct vm *vm, gpa_t at, uint32_t size)
+{
+	struct shadow *shadow = vm->shadow;
+	uint32_t frame = frame_of(at.value), offset = (uint32_t)at.value % GUEST_PAGE_SIZE;
+	struct shadow_page *next;
+
+	statistics_count(shadow_updates);
+	for (struct shadow_page *page = shadow_pool_first(shadow, frame); page; page = next) {
+		next = page->next;
+		if (page->frame == frame && shadow_is_of_table(page))
+			written(shadow, page, offset, size);
+	}
+}
