@@ -441,8 +441,6 @@ static void run(uint32_t page_count, uint64_t ram_machine)
 	accesses = mapped = emulated = true_faults = larges = 0;
 	for (unsigned int i = 0; i < ROUNDS && !unit_failed; i++)
 		run_round(page_count, ram_machine);
-	printf("%lu accesses: %lu mapped, %lu emulated, %lu true faults, %lu large\n", accesses,
-	       mapped, emulated, true_faults, larges);
 	/* The accesses were worth something. */
 	CHECK(mapped > accesses / 100);
 	CHECK(emulated > accesses / 100);
