@@ -69,6 +69,9 @@ struct vm {
 	uint8_t *watchers;
 	watch_written_t *watch_written[WATCHERS];
 
+	/* memory/shadow.c: NULL where no engine runs the guest directly. */
+	struct shadow *shadow;
+
 	/* devices/: where in and out go. Time is virtual nanoseconds. */
 	struct bus *bus;
 	uint32_t device_accesses; /* by instructions: a device may be due at another time since */
@@ -77,9 +80,6 @@ struct vm {
 	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
 	/* The vector of the interrupt that the processor takes; asked only when one waits. */
 	uint8_t (*acknowledge_interrupt)(struct vm *vm);
-
-	/* memory/shadow.c: NULL where no engine runs the guest directly. */
-	struct shadow *shadow;
 
 	/* cpu/shadow_tables.c */
 	struct shadow_tables *shadow_tables;
