@@ -7,8 +7,7 @@
 
 static bool can_be_loaded(const struct vcpu_segment_register *segment)
 {
-	const uint16_t needed =
-	        VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_PRESENT | VCPU_ATTRIBUTE_ACCESSED;
+	const uint16_t needed = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_PRESENT | VCPU_ATTRIBUTE_ACCESSED;
 
 	return segments_has(segment, needed, needed);
 }
@@ -66,9 +65,9 @@ bool compression_make_twin(const struct vcpu_segment_register *segment, uint32_t
 
 	if (!segment->usable)
 		return false;
-	*twin = descriptor_make(segment->base, limit,
-	                        (uint8_t)((segment->attributes & ~DPL_MASK) |
-	                                  VCPU_ATTRIBUTE_ACCESSED | DPL_1),
-	                        (uint8_t)(segment->attributes >> 8 & 0xF0));
+	*twin = descriptor_make(
+	        segment->base, limit,
+	        (uint8_t)((segment->attributes & ~DPL_MASK) | VCPU_ATTRIBUTE_ACCESSED | DPL_1),
+	        (uint8_t)(segment->attributes >> 8 & 0xF0));
 	return cut == COMPRESSION_NO_CUT || truncate(segment, cut, twin);
 }

@@ -2,8 +2,8 @@
  *
  * Guest ring 0 runs in ring 1, so its descriptors get DPL 1. Those of guest rings 1 and 2 stay as
  * they are: no code runs there, and as data they are as far from rings 1 and 3 as they were from 0
- * and 3. A segment must end below `cut`, where the monitor begins; bases stay. Pure arithmetic: whether the
- * descriptor is the right one is for cpu/shadow_tables.c. */
+ * and 3. A segment must end below `cut`, where the monitor begins; bases stay. Pure arithmetic:
+ * whether the descriptor is the right one is for cpu/shadow_tables.c. */
 #ifndef MONITOR_CPU_COMPRESSION_H
 #define MONITOR_CPU_COMPRESSION_H
 
@@ -17,8 +17,8 @@
  * ones, segments that begin behind the cut or expand down across it. */
 bool compression_make(struct segments_descriptor guest, uint32_t cut, struct descriptor *shadow);
 
-/* The same for what a segment register holds, whatever its descriptor says by now, for ring 1 alone:
- * a twin that only the monitor hands out. */
+/* The same for what a segment register holds, whatever its descriptor says by now, for ring 1
+ * alone: a twin that only the monitor hands out. */
 bool compression_make_twin(const struct vcpu_segment_register *segment, uint32_t cut,
                            struct descriptor *twin);
 

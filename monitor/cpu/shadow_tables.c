@@ -50,13 +50,13 @@ static void take_out(struct vm *vm, uint32_t number)
 		watch_stop(vm, page_of(source), WATCH_DESCRIPTORS);
 }
 
-void shadow_tables_forget(struct vm *vm)
+static void forget(struct vm *vm)
 {
 	while (vm->shadow_tables->count)
 		take_out(vm, vm->shadow_tables->count - 1);
 }
 
-void shadow_tables_written(struct vm *vm, gpa_t at, uint32_t size)
+static void written(struct vm *vm, gpa_t at, uint32_t size)
 {
 	struct shadow_tables *tables = vm->shadow_tables;
 
@@ -71,7 +71,7 @@ void shadow_tables_start(struct vm *vm, struct shadow_tables *tables)
 {
 	vm->shadow_tables = tables;
 	tables->changed = true;
-	watch_register(vm, WATCH_DESCRIPTORS, shadow_tables_written);
+	watch_register(vm, WATCH_DESCRIPTORS, written);
 }
 
 /* The guest's own descriptor, read without a fault: the guest has not asked for this. */
@@ -91,13 +91,6 @@ static bool read_quietly(struct vcpu *vcpu, uint16_t selector,
 	       guest_memory_page(vcpu->vm, page_of(*source));
 }
 
-static bool says_the_same(const struct vcpu_segment_register *held,
-                          const struct vcpu_segment_register *written)
-{
-	return held->base == written->base && held->limit == written->limit &&
-	       held->attributes == written->attributes;
-}
-
 static struct shadow_tables_entry *find(struct shadow_tables *tables, uint16_t selector)
 {
 	for (uint32_t i = 0; i < tables->count; i++)
@@ -114,8 +107,7 @@ static bool is_user_code(const struct vcpu_segment_register *segment)
 	       (segments_dpl(segment) == 3 || segments_is_conforming(segment));
 }
 
-static bool put_in(struct vcpu *vcpu, uint16_t selector,
-                   const struct vcpu_segment_register *held)
+static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segment_register *held)
 {
 	struct shadow_tables *tables = vcpu->vm->shadow_tables;
 	struct vcpu_segment_register written;
@@ -129,10 +121,11 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector,
 	if (!read_quietly(vcpu, selector, &guest, &linear, &source))
 		return false;
 	written = segments_unpack(selector, guest);
-	if (!says_the_same(held, &written) || !compression_make(guest, tables->cut, &shadow))
+	if (!segments_hold_the_same(held, &written) ||
+	    !compression_make(guest, tables->cut, &shadow))
 		return false;
 	if (tables->count == SHADOW_TABLES_ENTRIES)
-		shadow_tables_forget(vcpu->vm);
+		forget(vcpu->vm);
 	watch_start(vcpu->vm, page_of(source), WATCH_DESCRIPTORS);
 	*shadow_of(tables, selector) = shadow;
 	tables->entries[tables->count++] = (struct shadow_tables_entry){
@@ -166,7 +159,7 @@ static bool admit(struct vcpu *vcpu, const struct vcpu_segment_register *held)
 	if (!read_quietly(vcpu, held->selector, &guest, &linear, &source))
 		return false;
 	written = segments_unpack(held->selector, guest);
-	return says_the_same(held, &written);
+	return segments_hold_the_same(held, &written);
 }
 
 static void open_user_code(struct shadow_tables *tables, bool open)
@@ -215,8 +208,7 @@ static void follow_tables(struct vcpu *vcpu)
 	struct shadow_tables *tables = vcpu->vm->shadow_tables;
 	bool moved = tables->gdtr.base != vcpu->gdtr.base ||
 	             tables->gdtr.limit != vcpu->gdtr.limit ||
-	             tables->ldtr.usable != vcpu->ldtr.usable ||
-	             !says_the_same(&tables->ldtr, &vcpu->ldtr);
+	             !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr);
 	uint64_t word;
 	gpa_t source;
 
@@ -225,7 +217,7 @@ static void follow_tables(struct vcpu *vcpu)
 		                        &source) ||
 		        source.value != tables->entries[i].source.value;
 	if (moved)
-		shadow_tables_forget(vcpu->vm);
+		forget(vcpu->vm);
 	tables->gdtr = vcpu->gdtr;
 	tables->ldtr = vcpu->ldtr;
 	tables->flushes = vcpu->flushes;
@@ -238,9 +230,7 @@ static bool is_admitted(const struct shadow_tables *tables, const struct vcpu *v
 	const struct vcpu_segment_register *held = &vcpu->segments[number];
 	const struct vcpu_segment_register *before = &tables->admitted[number];
 
-	return held->selector == before->selector && held->base == before->base &&
-	       held->limit == before->limit && held->attributes == before->attributes &&
-	       held->usable == before->usable;
+	return held->selector == before->selector && segments_hold_the_same(held, before);
 }
 
 static bool admit_each(struct vcpu *vcpu, bool all)
@@ -300,7 +290,8 @@ bool shadow_tables_admit(struct vcpu *vcpu)
 	struct shadow_tables *tables = vcpu->vm->shadow_tables;
 
 	if (tables->flushes != vcpu->flushes || tables->gdtr.base != vcpu->gdtr.base ||
-	    tables->gdtr.limit != vcpu->gdtr.limit || !says_the_same(&tables->ldtr, &vcpu->ldtr))
+	    tables->gdtr.limit != vcpu->gdtr.limit ||
+	    !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr))
 		follow_tables(vcpu);
 	if (!tables->changed && is_unchanged(tables, vcpu))
 		return true;
@@ -317,8 +308,7 @@ void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t 
 	if (segment == VCPU_CS || segment == VCPU_SS)
 		selector = (uint16_t)((selector & ~3u) | vcpu->cpl);
 	vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
-	if (!segments_is_null(selector) &&
-	    read_quietly(vcpu, selector, &guest, &linear, &source))
+	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
 		vcpu->segments[segment] = segments_unpack(selector, guest);
 	vcpu->vm->shadow_tables->admitted[segment] = vcpu->segments[segment];
 	if (segment == VCPU_CS)

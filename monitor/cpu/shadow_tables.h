@@ -31,7 +31,8 @@ struct shadow_tables {
 	bool user_code_is_open; /* ring 3 runs, or is about to */
 
 	/* What was admitted last, and for which tables. */
-	uint32_t code_limit; /* of CS as the processor is given it: a return behind it would fault */
+	uint32_t
+	        code_limit; /* of CS as the processor is given it: a return behind it would fault */
 	struct vcpu_segment_register admitted[VCPU_SEGMENTS];
 	struct vcpu_table gdtr;
 	struct vcpu_segment_register ldtr;
@@ -47,10 +48,5 @@ bool shadow_tables_admit(struct vcpu *vcpu);
 
 /* After running directly: the register was loaded with `selector` behind our back. */
 void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector);
-
-/* The guest's memory was written there: WATCH_DESCRIPTORS. */
-void shadow_tables_written(struct vm *vm, gpa_t at, uint32_t size);
-
-void shadow_tables_forget(struct vm *vm);
 
 #endif

@@ -20,7 +20,7 @@
 /* What the guest has in the real EFLAGS while it runs: all that its own popf can change there and
  * that changes nothing of ours. TF is not among what is given, for stepping is interpreted; but it
  * is taken, because popf can set it. */
-#define FLAGS_GIVEN                                                                         \
+#define FLAGS_GIVEN                                                                           \
 	(VCPU_EFLAGS_CF | VCPU_EFLAGS_PF | VCPU_EFLAGS_AF | VCPU_EFLAGS_ZF | VCPU_EFLAGS_SF | \
 	 VCPU_EFLAGS_DF | VCPU_EFLAGS_OF | VCPU_EFLAGS_NT | VCPU_EFLAGS_AC | VCPU_EFLAGS_ID)
 #define FLAGS_TAKEN (FLAGS_GIVEN | VCPU_EFLAGS_TF)
@@ -225,8 +225,8 @@ static void take(struct vcpu *vcpu, const struct trap_frame *frame)
 {
 	direct_take_registers(vcpu, frame);
 	vcpu->eip = frame->eip;
-	vcpu->eflags = (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) |
-	               (frame->eflags & FLAGS_TAKEN);
+	vcpu->eflags =
+	        (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) | (frame->eflags & FLAGS_TAKEN);
 	take_segment(vcpu, VCPU_CS, frame->cs);
 	take_segment(vcpu, VCPU_SS, frame->ss);
 	take_segment(vcpu, VCPU_DS, frame->ds);

@@ -5,6 +5,9 @@
 #include "monitor/cpu/events.h"
 #include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
+#include "monitor/run/engine_interpret.h"
+#include "monitor/run/engine_translate.h"
+#include "monitor/run/engine_trap.h"
 
 const struct engine *const engines[] = {&engine_translate, &engine_trap, &engine_interpret};
 

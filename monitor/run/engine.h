@@ -22,8 +22,6 @@ struct engine {
 /* In the order of the boot option engine=. */
 extern const struct engine *const engines[];
 
-extern const struct engine engine_interpret, engine_translate, engine_trap;
-
 /* For engines: what is to be delivered before the next instruction. True when something was done,
  * and everything is to be looked at anew. */
 bool engine_take_events(struct vcpu *vcpu);

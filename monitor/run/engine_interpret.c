@@ -1,5 +1,6 @@
+#include "monitor/run/engine_interpret.h"
+
 #include "monitor/instructions/interpret.h"
-#include "monitor/run/engine.h"
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {

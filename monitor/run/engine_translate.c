@@ -1,9 +1,10 @@
+#include "monitor/run/engine_translate.h"
+
 #include "kernel/interrupts.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
-#include "monitor/run/engine.h"
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {

@@ -1,6 +1,7 @@
+#include "monitor/run/engine_trap.h"
+
 #include "kernel/interrupts.h"
 #include "monitor/instructions/interpret.h"
-#include "monitor/run/engine.h"
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {

@@ -22,7 +22,7 @@ struct machine {
 	const struct engine *engine;
 	struct direct direct; /* for the engines that run anything directly */
 	struct translated translated;
-	struct timer alarm;   /* for the same: the next time a chip has something to do */
+	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 	struct canaries canaries;

@@ -32,7 +32,8 @@ static void *direct(const struct slot *slot, uint32_t offset)
 }
 
 /* What the guest world may write: the task states, because a task switch saves registers there, the
- * stack, and the window. Everything else the processor only reads: the accessed bits are all set. */
+ * stack, and the window. Everything else the processor only reads: the accessed bits are all set.
+ */
 static bool is_writable(uint32_t offset)
 {
 	return offset == SLOT_TASKS || offset == SLOT_AREA || offset == SLOT_WINDOW;
@@ -81,8 +82,7 @@ static void make_guest_view(struct slot *slot)
 static void show_in_host(const struct slot *slot)
 {
 	for (uint32_t at = 0; at < cross_size() && slot->base != SLOT_TOP; at += PAGE_SIZE)
-		page_tables_map_code(slot->base + at,
-		                     mpa(layout_image_machine(layout_image + at)));
+		page_tables_map_code(slot->base + at, mpa(layout_image_machine(layout_image + at)));
 	for (uint32_t at = SLOT_IDT; at < SLOT_END; at += PAGE_SIZE)
 		page_tables_map(slot->base + at, frame_at(slot, at), PTE_WRITABLE);
 }
@@ -137,10 +137,9 @@ static void make_gdt(const struct slot *slot)
 	slot->gdt[SLOT_DOUBLE_FAULT / 8] =
 	        descriptor_make(slot->base + SLOT_TASKS + sizeof(struct task_state),
 	                        sizeof(struct task_state) - 1, DESCRIPTOR_TSS, 0);
-	slot->gdt[SLOT_CACHE_CODE / 8] =
-	        descriptor_make(slot->base + SLOT_CACHE, SLOT_CACHE_SIZE / PAGE_SIZE - 1,
-	                        DESCRIPTOR_CODE | DESCRIPTOR_RING_1,
-	                        DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
+	slot->gdt[SLOT_CACHE_CODE / 8] = descriptor_make(
+	        slot->base + SLOT_CACHE, SLOT_CACHE_SIZE / PAGE_SIZE - 1,
+	        DESCRIPTOR_CODE | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
 	slot->gdt[SLOT_WINDOW_DATA / 8] =
 	        descriptor_make(slot->base + SLOT_WINDOW, 2 * PAGE_SIZE - 1,
 	                        DESCRIPTOR_DATA | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT);

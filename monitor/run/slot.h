@@ -19,18 +19,18 @@
 
 /* Where things are in it. The first page is where linker.ld puts .cross in the image; what follows
  * lies behind the room that the image takes at the top of the host world. */
-#define SLOT_IDT    0x101000u
-#define SLOT_TASKS  0x102000u
-#define SLOT_AREA   0x103000u
-#define SLOT_WINDOW 0x104000u /* two pages; the second can be made read-only */
-#define SLOT_FLAG   0x105000u
-#define SLOT_GDT    0x110000u
-#define SLOT_LDT    0x120000u
-#define SLOT_END    0x130000u
-#define SLOT_PAGES  ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
-#define SLOT_CACHE  0x140000u /* only the guest world shows it; we write through the direct map */
+#define SLOT_IDT        0x101000u
+#define SLOT_TASKS      0x102000u
+#define SLOT_AREA       0x103000u
+#define SLOT_WINDOW     0x104000u /* two pages; the second can be made read-only */
+#define SLOT_FLAG       0x105000u
+#define SLOT_GDT        0x110000u
+#define SLOT_LDT        0x120000u
+#define SLOT_END        0x130000u
+#define SLOT_PAGES      ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
+#define SLOT_CACHE      0x140000u /* only the guest world shows it; we write through the direct map */
 #define SLOT_CACHE_SIZE (SLOT_SIZE - PAGE_SIZE - SLOT_CACHE)
-#define TABLE_PAGES 16u /* of a descriptor table of full size */
+#define TABLE_PAGES     16u /* of a descriptor table of full size */
 
 /* Our own descriptors are the last of the GDT; the ones before may be a guest's. */
 #define SLOT_CODE         (8191u * 8) /* flat, ring 0 */
@@ -44,11 +44,11 @@
 
 struct slot {
 	uint32_t base;
-	mpa_t first;             /* SLOT_PAGES frames: what lies from SLOT_IDT on */
-	mpa_t tables[2];         /* page tables of the guest world's view */
+	mpa_t first;     /* SLOT_PAGES frames: what lies from SLOT_IDT on */
+	mpa_t tables[2]; /* page tables of the guest world's view */
 	mpa_t cache_frames;
 	uint32_t open_vectors[8];
-	struct descriptor *gdt;  /* through the direct map: the guest world may not write them */
+	struct descriptor *gdt; /* through the direct map: the guest world may not write them */
 	struct descriptor *ldt;
 	struct gate *idt;
 	struct task_state *tasks; /* the guest's way in; the double fault's */

@@ -4,7 +4,6 @@
 #include "kernel/page_tables.h"
 #include "kernel/probes.h"
 #include "kernel/statistics.h"
-#include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/compression.h"
 #include "monitor/memory/shadow.h"
@@ -77,7 +76,7 @@ static void make_twins(struct translated *translated, const struct vcpu *vcpu)
 {
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
 		if (i != VCPU_CS && i != VCPU_GS &&
-		    memcmp(&translated->twins[i], &vcpu->segments[i], sizeof(vcpu->segments[i])))
+		    !segments_hold_the_same(&translated->twins[i], &vcpu->segments[i]))
 			make_twin(translated, vcpu, i);
 }
 
@@ -102,7 +101,8 @@ static void give(const struct translated *translated, struct trap_frame *frame,
 	frame->fs = translated->selectors[VCPU_FS];
 }
 
-/* While an interrupt waits that the guest does not let in, the store that would let it in faults. */
+/* While an interrupt waits that the guest does not let in, the store that would let it in faults.
+ */
 static void guard_flag(struct translated *translated, const struct vcpu *vcpu)
 {
 	slot_open_flag(&translated->direct->slot, !vcpu->vm->interrupt_waits);

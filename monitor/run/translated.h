@@ -1,8 +1,8 @@
 /* Running a guest's kernel code from the translation cache.
  *
  * The translator is pure: it makes code and reads state out of it. Here is what it needs around it:
- * the segments of ring 1, the window, the page with the interrupt flag, and the way in and out. Before
- * and after translated_run(), struct vcpu is the whole truth, at an instruction boundary. */
+ * the segments of ring 1, the window, the page with the interrupt flag, and the way in and out.
+ * Before and after translated_run(), struct vcpu is the whole truth, at an instruction boundary. */
 #ifndef MONITOR_RUN_TRANSLATED_H
 #define MONITOR_RUN_TRANSLATED_H
 

@@ -6,17 +6,15 @@
 
 #define CROSS __attribute__((naked, used, section(".cross")))
 
-#define AT(field)     [field] "i"(offsetof(struct world_area, field))
-#define BELOW(field)  [field] "i"(offsetof(struct trap_frame, field))
-#define PAGE_MASK     (~(PAGE_SIZE - 1))
+#define AT(field)    [field] "i"(offsetof(struct world_area, field))
+#define BELOW(field) [field] "i"(offsetof(struct trap_frame, field))
+#define PAGE_MASK    (~(PAGE_SIZE - 1))
 
-void world_cross(struct world_area *area);
 void world_leave(void);
-_Noreturn void world_fault_in_switch(const struct trap_frame *frame);
 
 /* Runs at its address in the slot, which both worlds map. The stack is moved first, so that a fault
  * from here on lands in the area and is recognised by the ring it came from. */
-CROSS void world_cross(__attribute__((unused)) struct world_area *area)
+CROSS static void world_cross(__attribute__((unused)) struct world_area *area)
 {
 	__asm__ volatile("pushl %%ebp\n\t"
 	                 "pushl %%ebx\n\t"
@@ -74,8 +72,9 @@ CROSS void world_leave(void)
 	                 "pushl $0\n\t"
 	                 "ljmp %[code], $world_fault_in_switch"
 	                 :
-	                 : AT(host_cr3), AT(host_gdt), AT(host_idt), AT(host_stack), BELOW(cs),
-	                   [page] "i"(PAGE_MASK), [data] "i"(SEGMENT_DATA), [code] "i"(SEGMENT_CODE));
+	                 : AT(host_cr3), AT(host_gdt), AT(host_idt), AT(host_stack),
+	                   BELOW(cs), [page] "i"(PAGE_MASK), [data] "i"(SEGMENT_DATA),
+	                   [code] "i"(SEGMENT_CODE));
 }
 
 __attribute__((naked, used)) static void world_left_code(void)
@@ -91,7 +90,7 @@ __attribute__((naked, used)) static void world_left_code(void)
 }
 
 /* The frame lies in the area's stack, and its esp and ss were not pushed. */
-void world_fault_in_switch(const struct trap_frame *frame)
+__attribute__((used)) static _Noreturn void world_fault_in_switch(const struct trap_frame *frame)
 {
 	panic("a fault inside the world switch: vector %u error %x at %x", frame->vector,
 	      frame->error, frame->eip);

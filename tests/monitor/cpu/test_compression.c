@@ -85,8 +85,8 @@ TEST(what_has_no_safe_equivalent_is_refused)
 	        guest(CUT, 0, DESCRIPTOR_DATA, DESCRIPTOR_32BIT),
 	        guest(0xFFFFFFFF, 0xFFFFF, DESCRIPTOR_DATA, FLAT_FLAGS),
 	        guest(CUT - 0xFFF, 0xFFFFF, DESCRIPTOR_DATA, FLAT_FLAGS),
-	        guest(0, 0xFF, DESCRIPTOR_DATA | 4, FLAT_FLAGS),    /* expands down */
-	        guest(0, 0xFF, DESCRIPTOR_DATA & ~1, FLAT_FLAGS),   /* not accessed */
+	        guest(0, 0xFF, DESCRIPTOR_DATA | 4, FLAT_FLAGS),     /* expands down */
+	        guest(0, 0xFF, DESCRIPTOR_DATA & ~1, FLAT_FLAGS),    /* not accessed */
 	        guest(0, 0xFF, DESCRIPTOR_DATA & ~0x80, FLAT_FLAGS), /* absent */
 	        guest(0, 0xFF, DESCRIPTOR_TSS, 0),
 	        guest(0, 0xFF, DESCRIPTOR_LDT, 0),
