@@ -2,7 +2,6 @@
 
 #include "kernel/statistics.h"
 #include "kernel/string.h"
-#include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/memory/shadow_pool.h"
 #include "monitor/memory/shadow_slot.h"
@@ -11,6 +10,9 @@
 
 #define QUARTER_SHIFT 30
 #define INDEX_MASK    (SHADOW_ENTRIES - 1)
+
+/* There is no RAM from 4 GB on. */
+#define BEYOND_RAM (((1ull << PAGE_WALK_ADDRESS_BITS) - 1) & ~(uint64_t)UINT32_MAX)
 
 /* Neighbours that are looked at when an entry is filled: a cache line of the shadow table. */
 #define AROUND 8u
@@ -131,7 +133,7 @@ static void set_mode(struct shadow *shadow, const struct vcpu *vcpu, uint32_t mo
 		return;
 	shadow_forget_all(shadow->vm);
 	shadow->mode = mode;
-	shadow->reserved = page_walk_reserved(vcpu, false);
+	shadow->reserved = page_walk_reserved(vcpu, false) | BEYOND_RAM;
 	shadow->reserved_large = page_walk_reserved(vcpu, true);
 	shadow->large_is_known = mode & (VCPU_CR4_PSE | VCPU_CR4_PAE);
 	shadow->no_execute_bit = shadow->no_execute && (mode & VCPU_EFER_NXE) ? ENTRY_NX : 0;
@@ -163,7 +165,7 @@ static enum shadow_role find_directory(const struct shadow *shadow, const struct
 static void put_in_root(struct shadow *shadow, uint32_t quarter, struct shadow_page *directory)
 {
 	shadow->directories[quarter] = directory;
-	shadow->root[quarter] = directory ? shadow_machine(shadow, directory) | ENTRY_PRESENT : 0;
+	shadow->root[quarter] = directory ? directory->machine | ENTRY_PRESENT : 0;
 	if (directory)
 		shadow_pool_touch(shadow, directory);
 }
@@ -178,7 +180,7 @@ static struct shadow_page *make_directory(struct shadow *shadow, const struct vc
 
 	put_in_root(shadow, quarter, directory);
 	shadow_slot_install(shadow, directory);
-	shadow_update_all(shadow, directory);
+	shadow_update_fresh(shadow, directory);
 	return directory;
 }
 
@@ -220,7 +222,7 @@ static void fill_around(struct shadow *shadow, struct shadow_page *table, uint32
 	if (table->role == SHADOW_SPLIT)
 		return;
 	for (uint32_t i = first; i < first + AROUND; i++)
-		if (!table->entries[i])
+		if (!(uint32_t)table->entries[i])
 			shadow_update_entry(shadow, table, i);
 }
 
@@ -244,25 +246,26 @@ static uint64_t fill(struct vcpu *vcpu, gva_t at)
 	return table->entries[index];
 }
 
-/* What no shadow entry may allow, so that only the interpreter can do it. A page becomes watched
- * under the fill when it is itself one of the tables, hence the question comes twice. */
+/* What no shadow entry may allow, so that only the interpreter can do it. */
 static bool is_for_interpreter(const struct vcpu *vcpu, gva_t at, uint32_t access,
                                const struct page_walk *found)
 {
-	const struct vm *vm = vcpu->vm;
+	const struct shadow *shadow = vcpu->vm->shadow;
+	uint64_t frame = found->page.value >> SHADOW_FRAME_BIT;
 
-	if (shadow_slot_holds(vm->shadow, at.value) || !guest_memory_page(vm, found->page))
+	if (shadow_slot_holds(shadow, at.value) || frame >= shadow->frames)
 		return true;
 	return (access & PAGE_WALK_WRITE) &&
-	       (!found->writable || watch_is_watched(vm, found->page));
+	       (!found->writable || vcpu->vm->watchers[(uint32_t)frame]);
 }
 
-/* Where RAM ends within a page, a table may lie that the shadow cannot follow: then nothing has
- * been filled. */
-static bool is_mapped(const struct vcpu *vcpu, gva_t at, uint32_t access,
-                      const struct page_walk *found, uint64_t entry)
+/* Not so when the page has become watched under the fill, being itself one of the tables; or where
+ * RAM ends within a page and a table is there, which the shadow cannot follow. */
+static bool is_mapped(uint64_t entry, uint32_t access)
 {
-	return (entry & ENTRY_PRESENT) && !is_for_interpreter(vcpu, at, access, found);
+	uint32_t wanted = access & PAGE_WALK_WRITE ? ENTRY_PRESENT | ENTRY_WRITABLE : ENTRY_PRESENT;
+
+	return ((uint32_t)entry & wanted) == wanted;
 }
 
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error)
@@ -274,8 +277,7 @@ enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, ui
 		statistics_count(shadow_faults_true);
 		return SHADOW_TRUE_FAULT;
 	}
-	if (is_for_interpreter(vcpu, at, access, &found) ||
-	    !is_mapped(vcpu, at, access, &found, fill(vcpu, at))) {
+	if (is_for_interpreter(vcpu, at, access, &found) || !is_mapped(fill(vcpu, at), access)) {
 		statistics_count(shadow_emulated);
 		return SHADOW_EMULATE;
 	}
