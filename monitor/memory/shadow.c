@@ -72,7 +72,7 @@ static void count_watched(struct shadow *shadow)
 	const struct vm *vm = shadow->vm;
 
 	for (size_t i = 0; i < watch_storage_size(vm->ram_size); i++)
-		shadow->region_watched[i / SHADOW_ENTRIES] += vm->watchers[i] != 0;
+		shadow->region_watched[i / SHADOW_ENTRIES] += (vm->watchers[i] & WATCH_ALL) != 0;
 }
 
 void shadow_start(struct vm *vm, const struct shadow_setup *setup)
@@ -139,27 +139,28 @@ static void set_mode(struct shadow *shadow, const struct vcpu *vcpu, uint32_t mo
 	shadow->no_execute_bit = shadow->no_execute && (mode & VCPU_EFER_NXE) ? ENTRY_NX : 0;
 }
 
+static enum shadow_role find_pae_directory(const struct shadow *shadow, uint64_t pointer,
+                                           uint32_t *frame)
+{
+	if (!(pointer & ENTRY_PRESENT) || pointer >> SHADOW_FRAME_BIT >= shadow->frames)
+		return SHADOW_DIRECTORY_EMPTY;
+	*frame = (uint32_t)pointer >> SHADOW_FRAME_BIT;
+	return SHADOW_DIRECTORY_PAE;
+}
+
 /* The guest's directory for a quarter. */
 static enum shadow_role find_directory(const struct shadow *shadow, const struct vcpu *vcpu,
                                        uint32_t quarter, uint32_t *frame)
 {
-	uint64_t pointer = vcpu->pdptes[quarter];
-	enum shadow_role role = SHADOW_DIRECTORY_TWO_LEVEL;
-
 	*frame = 0;
 	if (!(shadow->mode & VCPU_CR0_PG))
 		return SHADOW_DIRECTORY_DIRECT;
-	if (shadow->mode & VCPU_CR4_PAE) {
-		if (!(pointer & ENTRY_PRESENT))
-			return SHADOW_DIRECTORY_EMPTY;
-		role = SHADOW_DIRECTORY_PAE;
-	} else {
-		pointer = vcpu->cr3;
-	}
-	if (pointer >> SHADOW_FRAME_BIT >= shadow->frames)
+	if (shadow->mode & VCPU_CR4_PAE)
+		return find_pae_directory(shadow, vcpu->pdptes[quarter], frame);
+	if (vcpu->cr3 >> SHADOW_FRAME_BIT >= shadow->frames)
 		return SHADOW_DIRECTORY_EMPTY;
-	*frame = (uint32_t)(pointer >> SHADOW_FRAME_BIT);
-	return role;
+	*frame = vcpu->cr3 >> SHADOW_FRAME_BIT;
+	return SHADOW_DIRECTORY_TWO_LEVEL;
 }
 
 static void put_in_root(struct shadow *shadow, uint32_t quarter, struct shadow_page *directory)
@@ -198,7 +199,8 @@ static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
 	if (shadow->has_slot && !shadow->directories[with_slot])
 		make_directory(shadow, vcpu, with_slot);
 	shadow->cr3 = vcpu->cr3;
-	memcpy(shadow->pdptes, vcpu->pdptes, sizeof(shadow->pdptes));
+	if (shadow->mode & VCPU_CR4_PAE)
+		memcpy(shadow->pdptes, vcpu->pdptes, sizeof(shadow->pdptes));
 	shadow->root_is_good = true;
 }
 
@@ -256,7 +258,7 @@ static bool is_for_interpreter(const struct vcpu *vcpu, gva_t at, uint32_t acces
 	if (shadow_slot_holds(shadow, at.value) || frame >= shadow->frames)
 		return true;
 	return (access & PAGE_WALK_WRITE) &&
-	       (!found->writable || vcpu->vm->watchers[(uint32_t)frame]);
+	       (!found->writable || watch_is_watched(vcpu->vm, found->page));
 }
 
 /* Not so when the page has become watched under the fill, being itself one of the tables; or where

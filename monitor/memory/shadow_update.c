@@ -3,6 +3,7 @@
 #include "kernel/statistics.h"
 #include "monitor/memory/shadow_pool.h"
 #include "monitor/memory/shadow_reverse.h"
+#include "monitor/memory/watch.h"
 
 /* Writes in a row, without a use, after which a table has stopped being one. A directory that is
  * not in the root comes back with all it points to; a table costs a fault for each of its pages. */
@@ -57,7 +58,7 @@ static inline bool is_live(uint32_t entry)
 
 static inline bool is_watched(const struct shadow *shadow, uint32_t frame)
 {
-	return shadow->vm->watchers[frame];
+	return shadow->vm->watchers[frame] & WATCH_ALL;
 }
 
 /* The accessed and dirty bits are there from the start, so that the processor need not set them. */
