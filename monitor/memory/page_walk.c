@@ -2,7 +2,6 @@
 
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_entry.h"
-#include "monitor/memory/watch.h"
 
 #define ABOVE_ADDRESS (~0ull << PAGE_WALK_ADDRESS_BITS & ~ENTRY_NX)
 

@@ -190,19 +190,27 @@ static uint64_t wanted_in_directory(const struct shadow *shadow,
 	return table ? table->machine | target.rights : 0;
 }
 
+static inline void update_in_table(struct shadow *shadow, struct shadow_page *table, uint32_t index)
+{
+	shadow_reverse_set(shadow, table, index, wanted_in_table(shadow, table, index));
+}
+
+static void update_in_directory(struct shadow *shadow, struct shadow_page *directory,
+                                uint32_t index)
+{
+	if (!shadow_is_slot(shadow, directory, index))
+		shadow_reverse_set(shadow, directory, index,
+		                   wanted_in_directory(shadow, directory, index));
+}
+
 void shadow_update_entry(struct shadow *shadow, struct shadow_page *page, uint32_t index)
 {
-	uint64_t wanted;
-
-	if (shadow_is_slot(shadow, page, index))
-		return;
 	if (shadow_is_directory(page))
-		wanted = wanted_in_directory(shadow, page, index);
+		update_in_directory(shadow, page, index);
 	else if (page->role == SHADOW_SPLIT)
-		wanted = wanted_in_split(shadow, page, index);
+		shadow_reverse_set(shadow, page, index, wanted_in_split(shadow, page, index));
 	else
-		wanted = wanted_in_table(shadow, page, index);
-	shadow_reverse_set(shadow, page, index, wanted);
+		update_in_table(shadow, page, index);
 }
 
 /* Most entries of a directory are empty, so those that are not live are passed over quickly. */
@@ -293,14 +301,22 @@ static bool has_stopped_being_one(struct shadow *shadow, struct shadow_page *pag
 /* `index` is the guest's: some of them are of this shadow page, and one may give two entries. */
 static void update_guest_index(struct shadow *shadow, struct shadow_page *page, uint32_t index)
 {
-	if (is_wide(page)) {
-		shadow_update_entry(shadow, page, index);
-	} else if (page->role == SHADOW_TABLE_TWO_LEVEL) {
+	switch (page->role) {
+	case SHADOW_TABLE_TWO_LEVEL:
 		if (index / SHADOW_ENTRIES == page->part)
-			shadow_update_entry(shadow, page, index % SHADOW_ENTRIES);
-	} else if (index / HALF == page->part) {
-		shadow_update_entry(shadow, page, index % HALF * 2);
-		shadow_update_entry(shadow, page, index % HALF * 2 + 1);
+			update_in_table(shadow, page, index % SHADOW_ENTRIES);
+		break;
+	case SHADOW_TABLE_PAE:
+		update_in_table(shadow, page, index);
+		break;
+	case SHADOW_DIRECTORY_PAE:
+		update_in_directory(shadow, page, index);
+		break;
+	default:
+		if (index / HALF != page->part)
+			break;
+		update_in_directory(shadow, page, index % HALF * 2);
+		update_in_directory(shadow, page, index % HALF * 2 + 1);
 	}
 }
 

@@ -34,7 +34,7 @@ void watch_stop(struct vm *vm, gpa_t page, enum watcher who)
 		shadow_reverse_release(vm, page);
 }
 
-static void tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
+void watch_tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
 {
 	for (unsigned int who = *watchers_of(vm, at) & told; who; who &= who - 1)
 		vm->watch_written[__builtin_ctz(who)](vm, at, size);
@@ -47,7 +47,7 @@ void watch_tell_pages(struct vm *vm, gpa_t at, size_t size, unsigned int told)
 
 		if (part > size)
 			part = size;
-		tell_page(vm, at, (uint32_t)part, told);
+		watch_tell_page(vm, at, (uint32_t)part, told);
 		at = gpa(at.value + part);
 		size -= part;
 	}

@@ -47,16 +47,19 @@ void watch_register(struct vm *vm, enum watcher who, watch_written_t *written);
 void watch_start(struct vm *vm, gpa_t page, enum watcher who);
 void watch_stop(struct vm *vm, gpa_t page, enum watcher who);
 
-/* For guest_memory.c alone: these bytes of RAM have been written. */
+/* For guest_memory.c alone: these bytes of RAM have been written; `told` are the watchers who care.
+ * The first of the two wants them in one page. */
+void watch_tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told);
 void watch_tell_pages(struct vm *vm, gpa_t at, size_t size, unsigned int told);
 
 static inline void watch_tell(struct vm *vm, gpa_t at, size_t size, unsigned int told)
 {
 	size_t first = (size_t)at.value / GUEST_PAGE_SIZE;
 
-	if (((size_t)at.value + size - 1) / GUEST_PAGE_SIZE != first ||
-	    (vm->watchers[first] & told))
+	if (((size_t)at.value + size - 1) / GUEST_PAGE_SIZE != first)
 		watch_tell_pages(vm, at, size, told);
+	else if (vm->watchers[first] & told)
+		watch_tell_page(vm, at, (uint32_t)size, told);
 }
 
 #endif
