@@ -185,17 +185,38 @@ static struct shadow_page *make_directory(struct shadow *shadow, const struct vc
 	return directory;
 }
 
-/* What was in the root stays until all that exist are there; then the slot's directory, which must
- * be there, cannot be made at the cost of another. */
-static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
+/* The quarters of one two-level directory are all in one bucket. A load of CR3 is frequent. */
+static void find_all_quarters(struct shadow *shadow, uint32_t frame)
 {
-	uint32_t frame, with_slot = shadow->slot >> QUARTER_SHIFT;
+	struct shadow_page *found[SHADOW_QUARTERS] = {NULL}, *page;
 
+	for (page = shadow_pool_first(shadow, frame); page; page = page->next)
+		if (page->frame == frame && page->role == SHADOW_DIRECTORY_TWO_LEVEL)
+			found[page->part] = page;
+	for (uint32_t i = 0; i < SHADOW_QUARTERS; i++)
+		put_in_root(shadow, i, found[i]);
+}
+
+static void find_each_quarter(struct shadow *shadow, const struct vcpu *vcpu)
+{
 	for (uint32_t i = 0; i < SHADOW_QUARTERS; i++) {
+		uint32_t frame;
 		enum shadow_role role = find_directory(shadow, vcpu, i, &frame);
 
 		put_in_root(shadow, i, shadow_pool_find(shadow, role, frame, i));
 	}
+}
+
+/* First come those that exist. Then the slot's directory, which must be there, cannot be made at
+ * the cost of one of them. */
+static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
+{
+	uint32_t frame, with_slot = shadow->slot >> QUARTER_SHIFT;
+
+	if (find_directory(shadow, vcpu, 0, &frame) == SHADOW_DIRECTORY_TWO_LEVEL)
+		find_all_quarters(shadow, frame);
+	else
+		find_each_quarter(shadow, vcpu);
 	if (shadow->has_slot && !shadow->directories[with_slot])
 		make_directory(shadow, vcpu, with_slot);
 	shadow->cr3 = vcpu->cr3;
@@ -216,7 +237,7 @@ uint32_t shadow_root(struct vcpu *vcpu)
 	return shadow->root_machine;
 }
 
-/* Entries next to it that have their accessed bit are likely to be wanted soon. */
+/* Entries next to a new one that have their accessed bit are likely to be wanted soon. */
 static void fill_around(struct shadow *shadow, struct shadow_page *table, uint32_t index)
 {
 	uint32_t first = index & ~(AROUND - 1);
@@ -236,6 +257,7 @@ static uint64_t fill(struct vcpu *vcpu, gva_t at)
 	uint32_t large_index = at.value >> SHADOW_LARGE_BIT & INDEX_MASK;
 	uint32_t index = at.value >> SHADOW_FRAME_BIT & INDEX_MASK;
 	struct shadow_page *directory = shadow->directories[quarter], *table;
+	bool is_new;
 
 	if (!directory)
 		directory = make_directory(shadow, vcpu, quarter);
@@ -243,8 +265,10 @@ static uint64_t fill(struct vcpu *vcpu, gva_t at)
 	if (!table)
 		return directory->entries[large_index];
 	shadow_pool_touch(shadow, table);
+	is_new = !(uint32_t)table->entries[index];
 	shadow_update_entry(shadow, table, index);
-	fill_around(shadow, table, index);
+	if (is_new)
+		fill_around(shadow, table, index);
 	return table->entries[index];
 }
 
