@@ -75,10 +75,27 @@ static void count_watched(struct shadow *shadow)
 		shadow->region_watched[i / SHADOW_ENTRIES] += (vm->watchers[i] & WATCH_ALL) != 0;
 }
 
-void shadow_start(struct vm *vm, const struct shadow_setup *setup)
+static bool lies_below_4_gb(uint64_t at, uint64_t size)
 {
-	struct shadow *shadow = divide_storage(setup, vm->ram_size);
+	return at % GUEST_PAGE_SIZE == 0 && at <= UINT32_MAX && size <= UINT32_MAX - at;
+}
 
+static bool is_possible(const struct vm *vm, const struct shadow_setup *setup)
+{
+	return vm->watchers && setup->page_count >= SHADOW_PAGES_MIN &&
+	       setup->storage_size >= shadow_storage_size(setup->page_count, vm->ram_size) &&
+	       lies_below_4_gb(setup->pages_machine,
+	                       (uint64_t)setup->page_count * GUEST_PAGE_SIZE) &&
+	       lies_below_4_gb(setup->ram_machine, vm->ram_size);
+}
+
+bool shadow_start(struct vm *vm, const struct shadow_setup *setup)
+{
+	struct shadow *shadow;
+
+	if (!is_possible(vm, setup))
+		return false;
+	shadow = divide_storage(setup, vm->ram_size);
 	shadow->vm = vm;
 	shadow->root = (uint64_t *)(void *)setup->pages;
 	shadow->root_machine = shadow->pages_machine = (uint32_t)setup->pages_machine;
@@ -92,6 +109,7 @@ void shadow_start(struct vm *vm, const struct shadow_setup *setup)
 	count_watched(shadow);
 	watch_register(vm, WATCH_PAGE_TABLE, shadow_update_written);
 	vm->shadow = shadow;
+	return true;
 }
 
 void shadow_forget_all(struct vm *vm)
