@@ -213,19 +213,28 @@ void shadow_update_entry(struct shadow *shadow, struct shadow_page *page, uint32
 		update_in_table(shadow, page, index);
 }
 
-/* Most entries of a directory are empty, so those that are not live are passed over quickly. */
-void shadow_update_fresh(struct shadow *shadow, struct shadow_page *page)
+static bool leads_nowhere(const uint8_t *table, const struct shadow_page *directory, uint32_t index)
 {
-	const uint8_t *table = table_of(shadow, page);
+	if (directory->role == SHADOW_DIRECTORY_TWO_LEVEL)
+		return !is_live(narrow_entry(table, directory->part * HALF + index / 2));
+	return directory->role == SHADOW_DIRECTORY_PAE &&
+	       !is_live((uint32_t)wide_entry(table, index));
+}
 
-	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++) {
-		if (page->role == SHADOW_DIRECTORY_PAE && !is_live((uint32_t)wide_entry(table, i)))
-			continue;
-		if (page->role == SHADOW_DIRECTORY_TWO_LEVEL &&
-		    !is_live(narrow_entry(table, page->part * HALF + i / 2)))
-			continue;
-		shadow_update_entry(shadow, page, i);
-	}
+/* Most entries of a directory are empty, so these are passed over quickly. */
+void shadow_update_fresh(struct shadow *shadow, struct shadow_page *directory)
+{
+	const uint8_t *table = table_of(shadow, directory);
+
+	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++)
+		if (!leads_nowhere(table, directory, i))
+			update_in_directory(shadow, directory, i);
+}
+
+static void fill_split(struct shadow *shadow, struct shadow_page *split)
+{
+	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++)
+		shadow_reverse_set(shadow, split, i, wanted_in_split(shadow, split, i));
 }
 
 static struct shadow_page *find_or_make(struct shadow *shadow, const struct target *target)
@@ -237,7 +246,7 @@ static struct shadow_page *find_or_make(struct shadow *shadow, const struct targ
 		return table;
 	table = shadow_pool_make(shadow, target->role, target->frame, target->part);
 	if (table->role == SHADOW_SPLIT)
-		shadow_update_fresh(shadow, table);
+		fill_split(shadow, table);
 	return table;
 }
 
