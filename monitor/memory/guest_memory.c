@@ -1,7 +1,6 @@
 #include "monitor/memory/guest_memory.h"
 
 #include "kernel/string.h"
-#include "monitor/memory/watch.h"
 
 /* How many of the bytes are RAM. */
 static size_t clip(const struct vm *vm, gpa_t at, size_t size)
@@ -35,11 +34,6 @@ void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_
 	memcpy(vm->ram + (size_t)at.value, from, good);
 	if (vm->watchers)
 		watch_tell(vm, at, good, told);
-}
-
-void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size)
-{
-	guest_memory_write_telling(vm, at, from, size, WATCH_ALL);
 }
 
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page)

@@ -8,14 +8,19 @@
 
 #include <stddef.h>
 
+#include "monitor/memory/watch.h"
 #include "monitor/state/vm.h"
 
 void guest_memory_read(struct vm *vm, gpa_t at, void *to, size_t size);
-void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size);
 
-/* The same, and only the watchers in `told` are told: bits of enum watcher. */
+/* Only the watchers in `told` are told: bits of enum watcher. */
 void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_t size,
                                 unsigned int told);
+
+static inline void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size)
+{
+	guest_memory_write_telling(vm, at, from, size, WATCH_ALL);
+}
 
 /* The page in our memory, NULL where the guest has no RAM. */
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page);

@@ -42,8 +42,9 @@ static uint16_t rights_of(const struct vcpu *vcpu, const struct page_walk *found
 static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
+	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
 
-	*linear_entry(vcpu, at) = (struct vcpu_tlb_entry){
+	*entry = (struct vcpu_tlb_entry){
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
 	        .global = found->global,
@@ -51,9 +52,11 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
 	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
-		linear_entry(vcpu, at)->rights &= EXECUTE_RIGHTS;
+		entry->rights &= EXECUTE_RIGHTS;
 	if (watch_is_watched(vcpu->vm, found->page))
-		linear_entry(vcpu, at)->rights &= (uint16_t)~WRITE_RIGHTS;
+		entry->rights &= (uint16_t)~WRITE_RIGHTS;
+	else if ((entry->rights & WRITE_RIGHTS) && entry->ram)
+		watch_note_buffered(vcpu->vm, found->page);
 	if (found->large)
 		vcpu->tlb_large[region / 32] |= 1u << region % 32;
 }

@@ -2,7 +2,6 @@
 
 #include "kernel/statistics.h"
 #include "kernel/string.h"
-#include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/memory/shadow_pool.h"
 #include "monitor/memory/shadow_slot.h"
@@ -11,6 +10,9 @@
 
 #define QUARTER_SHIFT 30
 #define INDEX_MASK    (SHADOW_ENTRIES - 1)
+
+/* There is no RAM from 4 GB on. */
+#define BEYOND_RAM (((1ull << PAGE_WALK_ADDRESS_BITS) - 1) & ~(uint64_t)UINT32_MAX)
 
 /* Neighbours that are looked at when an entry is filled: a cache line of the shadow table. */
 #define AROUND 8u
@@ -70,13 +72,30 @@ static void count_watched(struct shadow *shadow)
 	const struct vm *vm = shadow->vm;
 
 	for (size_t i = 0; i < watch_storage_size(vm->ram_size); i++)
-		shadow->region_watched[i / SHADOW_ENTRIES] += vm->watchers[i] != 0;
+		shadow->region_watched[i / SHADOW_ENTRIES] += (vm->watchers[i] & WATCH_ALL) != 0;
 }
 
-void shadow_start(struct vm *vm, const struct shadow_setup *setup)
+static bool lies_below_4_gb(uint64_t at, uint64_t size)
 {
-	struct shadow *shadow = divide_storage(setup, vm->ram_size);
+	return at % GUEST_PAGE_SIZE == 0 && at <= UINT32_MAX && size <= UINT32_MAX - at;
+}
 
+static bool is_possible(const struct vm *vm, const struct shadow_setup *setup)
+{
+	return vm->watchers && setup->page_count >= SHADOW_PAGES_MIN &&
+	       setup->storage_size >= shadow_storage_size(setup->page_count, vm->ram_size) &&
+	       lies_below_4_gb(setup->pages_machine,
+	                       (uint64_t)setup->page_count * GUEST_PAGE_SIZE) &&
+	       lies_below_4_gb(setup->ram_machine, vm->ram_size);
+}
+
+bool shadow_start(struct vm *vm, const struct shadow_setup *setup)
+{
+	struct shadow *shadow;
+
+	if (!is_possible(vm, setup))
+		return false;
+	shadow = divide_storage(setup, vm->ram_size);
 	shadow->vm = vm;
 	shadow->root = (uint64_t *)(void *)setup->pages;
 	shadow->root_machine = shadow->pages_machine = (uint32_t)setup->pages_machine;
@@ -90,6 +109,7 @@ void shadow_start(struct vm *vm, const struct shadow_setup *setup)
 	count_watched(shadow);
 	watch_register(vm, WATCH_PAGE_TABLE, shadow_update_written);
 	vm->shadow = shadow;
+	return true;
 }
 
 void shadow_forget_all(struct vm *vm)
@@ -131,39 +151,40 @@ static void set_mode(struct shadow *shadow, const struct vcpu *vcpu, uint32_t mo
 		return;
 	shadow_forget_all(shadow->vm);
 	shadow->mode = mode;
-	shadow->reserved = page_walk_reserved(vcpu, false);
+	shadow->reserved = page_walk_reserved(vcpu, false) | BEYOND_RAM;
 	shadow->reserved_large = page_walk_reserved(vcpu, true);
 	shadow->large_is_known = mode & (VCPU_CR4_PSE | VCPU_CR4_PAE);
 	shadow->no_execute_bit = shadow->no_execute && (mode & VCPU_EFER_NXE) ? ENTRY_NX : 0;
+}
+
+static enum shadow_role find_pae_directory(const struct shadow *shadow, uint64_t pointer,
+                                           uint32_t *frame)
+{
+	if (!(pointer & ENTRY_PRESENT) || pointer >> SHADOW_FRAME_BIT >= shadow->frames)
+		return SHADOW_DIRECTORY_EMPTY;
+	*frame = (uint32_t)pointer >> SHADOW_FRAME_BIT;
+	return SHADOW_DIRECTORY_PAE;
 }
 
 /* The guest's directory for a quarter. */
 static enum shadow_role find_directory(const struct shadow *shadow, const struct vcpu *vcpu,
                                        uint32_t quarter, uint32_t *frame)
 {
-	uint64_t pointer = vcpu->pdptes[quarter];
-	enum shadow_role role = SHADOW_DIRECTORY_TWO_LEVEL;
-
 	*frame = 0;
 	if (!(shadow->mode & VCPU_CR0_PG))
 		return SHADOW_DIRECTORY_DIRECT;
-	if (shadow->mode & VCPU_CR4_PAE) {
-		if (!(pointer & ENTRY_PRESENT))
-			return SHADOW_DIRECTORY_EMPTY;
-		role = SHADOW_DIRECTORY_PAE;
-	} else {
-		pointer = vcpu->cr3;
-	}
-	if (pointer >> SHADOW_FRAME_BIT >= shadow->frames)
+	if (shadow->mode & VCPU_CR4_PAE)
+		return find_pae_directory(shadow, vcpu->pdptes[quarter], frame);
+	if (vcpu->cr3 >> SHADOW_FRAME_BIT >= shadow->frames)
 		return SHADOW_DIRECTORY_EMPTY;
-	*frame = (uint32_t)(pointer >> SHADOW_FRAME_BIT);
-	return role;
+	*frame = vcpu->cr3 >> SHADOW_FRAME_BIT;
+	return SHADOW_DIRECTORY_TWO_LEVEL;
 }
 
 static void put_in_root(struct shadow *shadow, uint32_t quarter, struct shadow_page *directory)
 {
 	shadow->directories[quarter] = directory;
-	shadow->root[quarter] = directory ? shadow_machine(shadow, directory) | ENTRY_PRESENT : 0;
+	shadow->root[quarter] = directory ? directory->machine | ENTRY_PRESENT : 0;
 	if (directory)
 		shadow_pool_touch(shadow, directory);
 }
@@ -178,25 +199,47 @@ static struct shadow_page *make_directory(struct shadow *shadow, const struct vc
 
 	put_in_root(shadow, quarter, directory);
 	shadow_slot_install(shadow, directory);
-	shadow_update_all(shadow, directory);
+	shadow_update_fresh(shadow, directory);
 	return directory;
 }
 
-/* What was in the root stays until all that exist are there; then the slot's directory, which must
- * be there, cannot be made at the cost of another. */
-static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
+/* The quarters of one two-level directory are all in one bucket. A load of CR3 is frequent. */
+static void find_all_quarters(struct shadow *shadow, uint32_t frame)
 {
-	uint32_t frame, with_slot = shadow->slot >> QUARTER_SHIFT;
+	struct shadow_page *found[SHADOW_QUARTERS] = {NULL}, *page;
 
+	for (page = shadow_pool_first(shadow, frame); page; page = page->next)
+		if (page->frame == frame && page->role == SHADOW_DIRECTORY_TWO_LEVEL)
+			found[page->part] = page;
+	for (uint32_t i = 0; i < SHADOW_QUARTERS; i++)
+		put_in_root(shadow, i, found[i]);
+}
+
+static void find_each_quarter(struct shadow *shadow, const struct vcpu *vcpu)
+{
 	for (uint32_t i = 0; i < SHADOW_QUARTERS; i++) {
+		uint32_t frame;
 		enum shadow_role role = find_directory(shadow, vcpu, i, &frame);
 
 		put_in_root(shadow, i, shadow_pool_find(shadow, role, frame, i));
 	}
+}
+
+/* First come those that exist. Then the slot's directory, which must be there, cannot be made at
+ * the cost of one of them. */
+static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
+{
+	uint32_t frame, with_slot = shadow->slot >> QUARTER_SHIFT;
+
+	if (find_directory(shadow, vcpu, 0, &frame) == SHADOW_DIRECTORY_TWO_LEVEL)
+		find_all_quarters(shadow, frame);
+	else
+		find_each_quarter(shadow, vcpu);
 	if (shadow->has_slot && !shadow->directories[with_slot])
 		make_directory(shadow, vcpu, with_slot);
 	shadow->cr3 = vcpu->cr3;
-	memcpy(shadow->pdptes, vcpu->pdptes, sizeof(shadow->pdptes));
+	if (shadow->mode & VCPU_CR4_PAE)
+		memcpy(shadow->pdptes, vcpu->pdptes, sizeof(shadow->pdptes));
 	shadow->root_is_good = true;
 }
 
@@ -212,7 +255,7 @@ uint32_t shadow_root(struct vcpu *vcpu)
 	return shadow->root_machine;
 }
 
-/* Entries next to it that have their accessed bit are likely to be wanted soon. */
+/* Entries next to a new one that have their accessed bit are likely to be wanted soon. */
 static void fill_around(struct shadow *shadow, struct shadow_page *table, uint32_t index)
 {
 	uint32_t first = index & ~(AROUND - 1);
@@ -220,7 +263,7 @@ static void fill_around(struct shadow *shadow, struct shadow_page *table, uint32
 	if (table->role == SHADOW_SPLIT)
 		return;
 	for (uint32_t i = first; i < first + AROUND; i++)
-		if (!table->entries[i])
+		if (!(uint32_t)table->entries[i])
 			shadow_update_entry(shadow, table, i);
 }
 
@@ -232,6 +275,7 @@ static uint64_t fill(struct vcpu *vcpu, gva_t at)
 	uint32_t large_index = at.value >> SHADOW_LARGE_BIT & INDEX_MASK;
 	uint32_t index = at.value >> SHADOW_FRAME_BIT & INDEX_MASK;
 	struct shadow_page *directory = shadow->directories[quarter], *table;
+	bool is_new;
 
 	if (!directory)
 		directory = make_directory(shadow, vcpu, quarter);
@@ -239,30 +283,33 @@ static uint64_t fill(struct vcpu *vcpu, gva_t at)
 	if (!table)
 		return directory->entries[large_index];
 	shadow_pool_touch(shadow, table);
+	is_new = !(uint32_t)table->entries[index];
 	shadow_update_entry(shadow, table, index);
-	fill_around(shadow, table, index);
+	if (is_new)
+		fill_around(shadow, table, index);
 	return table->entries[index];
 }
 
-/* What no shadow entry may allow, so that only the interpreter can do it. A page becomes watched
- * under the fill when it is itself one of the tables, hence the question comes twice. */
+/* What no shadow entry may allow, so that only the interpreter can do it. */
 static bool is_for_interpreter(const struct vcpu *vcpu, gva_t at, uint32_t access,
                                const struct page_walk *found)
 {
-	const struct vm *vm = vcpu->vm;
+	const struct shadow *shadow = vcpu->vm->shadow;
+	uint64_t frame = found->page.value >> SHADOW_FRAME_BIT;
 
-	if (shadow_slot_holds(vm->shadow, at.value) || !guest_memory_page(vm, found->page))
+	if (shadow_slot_holds(shadow, at.value) || frame >= shadow->frames)
 		return true;
 	return (access & PAGE_WALK_WRITE) &&
-	       (!found->writable || watch_is_watched(vm, found->page));
+	       (!found->writable || watch_is_watched(vcpu->vm, found->page));
 }
 
-/* Where RAM ends within a page, a table may lie that the shadow cannot follow: then nothing has
- * been filled. */
-static bool is_mapped(const struct vcpu *vcpu, gva_t at, uint32_t access,
-                      const struct page_walk *found, uint64_t entry)
+/* Not so when the page has become watched under the fill, being itself one of the tables; or where
+ * RAM ends within a page and a table is there, which the shadow cannot follow. */
+static bool is_mapped(uint64_t entry, uint32_t access)
 {
-	return (entry & ENTRY_PRESENT) && !is_for_interpreter(vcpu, at, access, found);
+	uint32_t wanted = access & PAGE_WALK_WRITE ? ENTRY_PRESENT | ENTRY_WRITABLE : ENTRY_PRESENT;
+
+	return ((uint32_t)entry & wanted) == wanted;
 }
 
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error)
@@ -274,8 +321,7 @@ enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, ui
 		statistics_count(shadow_faults_true);
 		return SHADOW_TRUE_FAULT;
 	}
-	if (is_for_interpreter(vcpu, at, access, &found) ||
-	    !is_mapped(vcpu, at, access, &found, fill(vcpu, at))) {
+	if (is_for_interpreter(vcpu, at, access, &found) || !is_mapped(fill(vcpu, at), access)) {
 		statistics_count(shadow_emulated);
 		return SHADOW_EMULATE;
 	}

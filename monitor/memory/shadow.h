@@ -32,8 +32,9 @@ enum shadow_result { SHADOW_MAPPED, SHADOW_TRUE_FAULT, SHADOW_EMULATE };
 
 size_t shadow_storage_size(uint32_t page_count, uint64_t ram_size);
 
-/* vm->watchers is there already, and what it says is respected. Sets vm->shadow. */
-void shadow_start(struct vm *vm, const struct shadow_setup *setup);
+/* vm->watchers is there already, and what it says is respected. Sets vm->shadow. False, and nothing
+ * is done, when the set-up is not as said above. */
+bool shadow_start(struct vm *vm, const struct shadow_setup *setup);
 
 /* The machine address of the page-directory pointers for the guest's present control registers. To
  * be asked before each entry into the guest: what the four pointers say changes under way. */

@@ -2,6 +2,7 @@
 
 #include "kernel/statistics.h"
 #include "monitor/memory/shadow_reverse.h"
+#include "monitor/memory/shadow_slot.h"
 #include "monitor/memory/watch.h"
 
 static struct shadow_page **bucket_of(const struct shadow *shadow, uint32_t frame)
@@ -16,14 +17,11 @@ void shadow_pool_start(struct shadow *shadow, uint8_t *memory)
 		struct shadow_page *page = &shadow->pages[i];
 
 		page->entries = (uint64_t *)(void *)(memory + i * (size_t)GUEST_PAGE_SIZE);
+		page->machine = shadow->pages_machine + (i << SHADOW_FRAME_BIT);
+		page->first_id = i * SHADOW_ENTRIES;
 		page->next = shadow->free;
 		shadow->free = page;
 	}
-}
-
-struct shadow_page *shadow_pool_first(const struct shadow *shadow, uint32_t frame)
-{
-	return *bucket_of(shadow, frame);
 }
 
 struct shadow_page *shadow_pool_find(const struct shadow *shadow, enum shadow_role role,
@@ -90,12 +88,10 @@ static void take_out_of_root(struct shadow *shadow, const struct shadow_page *pa
 
 static void drop_entries(struct shadow *shadow, struct shadow_page *page)
 {
-	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++) {
-		if (shadow_is_slot(shadow, page, i))
-			page->entries[i] = 0;
-		else if (page->entries[i])
+	shadow_slot_take_out(shadow, page);
+	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++)
+		if ((uint32_t)page->entries[i])
 			shadow_reverse_set(shadow, page, i, 0);
-	}
 }
 
 void shadow_pool_drop(struct shadow *shadow, struct shadow_page *page)

@@ -12,7 +12,10 @@
 void shadow_pool_start(struct shadow *shadow, uint8_t *memory);
 
 /* All that may be of this page, and others; along `next`. */
-struct shadow_page *shadow_pool_first(const struct shadow *shadow, uint32_t frame);
+static inline struct shadow_page *shadow_pool_first(const struct shadow *shadow, uint32_t frame)
+{
+	return shadow->buckets[(frame ^ frame >> 10) & shadow->bucket_mask];
+}
 
 /* NULL when there is none. */
 struct shadow_page *shadow_pool_find(const struct shadow *shadow, enum shadow_role role,

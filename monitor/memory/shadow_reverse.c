@@ -15,23 +15,22 @@ static void drop(struct shadow *shadow, uint32_t id)
 	shadow_reverse_set(shadow, page_of(shadow, id), id % SHADOW_ENTRIES, 0);
 }
 
-/* The list that an entry of this page belongs to, if any. */
-static uint32_t *head_of(struct shadow *shadow, const struct shadow_page *page, uint64_t entry)
+/* The list that an entry of this page belongs to, if any. Its low half says it all. */
+static inline uint32_t *head_of(struct shadow *shadow, const struct shadow_page *page,
+                                uint32_t entry)
 {
-	uint32_t low = (uint32_t)entry;
-	uint32_t frame = (low - shadow->ram_machine) >> SHADOW_FRAME_BIT;
+	uint32_t frame = (entry - shadow->ram_machine) >> SHADOW_FRAME_BIT;
 
-	if (!(low & ENTRY_PRESENT))
+	if (!shadow_is_directory(page))
+		return entry & ENTRY_WRITABLE ? &shadow->page_writers[frame] : NULL;
+	if (!(entry & ENTRY_PRESENT))
 		return NULL;
-	if (shadow_is_directory(page) && !(low & ENTRY_LARGE))
+	if (!(entry & ENTRY_LARGE))
 		return &shadow_child(shadow, entry)->parents;
-	if (!(low & ENTRY_WRITABLE))
-		return NULL;
-	return shadow_is_directory(page) ? &shadow->region_writers[frame / SHADOW_ENTRIES]
-	                                 : &shadow->page_writers[frame];
+	return entry & ENTRY_WRITABLE ? &shadow->region_writers[frame / SHADOW_ENTRIES] : NULL;
 }
 
-static void link_in(struct shadow *shadow, uint32_t *head, uint32_t id)
+static inline void link_in(struct shadow *shadow, uint32_t *head, uint32_t id)
 {
 	shadow->links[id] = (struct shadow_link){.next = *head};
 	if (*head)
@@ -39,7 +38,7 @@ static void link_in(struct shadow *shadow, uint32_t *head, uint32_t id)
 	*head = id;
 }
 
-static void unlink(struct shadow *shadow, uint32_t *head, uint32_t id)
+static inline void unlink(struct shadow *shadow, uint32_t *head, uint32_t id)
 {
 	struct shadow_link link = shadow->links[id];
 
@@ -54,19 +53,18 @@ static void unlink(struct shadow *shadow, uint32_t *head, uint32_t id)
 void shadow_reverse_set(struct shadow *shadow, struct shadow_page *page, uint32_t index,
                         uint64_t entry)
 {
-	uint32_t id = (uint32_t)(page - shadow->pages) * SHADOW_ENTRIES + index;
 	uint64_t old = page->entries[index];
 	uint32_t *head;
 
 	if (!((old ^ entry) & ~(uint64_t)ENTRY_ACCESSED))
 		return;
-	head = head_of(shadow, page, old);
+	head = head_of(shadow, page, (uint32_t)old);
 	if (head)
-		unlink(shadow, head, id);
+		unlink(shadow, head, page->first_id + index);
 	page->entries[index] = entry;
-	head = head_of(shadow, page, entry);
+	head = head_of(shadow, page, (uint32_t)entry);
 	if (head)
-		link_in(shadow, head, id);
+		link_in(shadow, head, page->first_id + index);
 }
 
 void shadow_reverse_cut_off(struct shadow *shadow, struct shadow_page *page)

@@ -20,6 +20,14 @@ void shadow_slot_install(struct shadow *shadow, struct shadow_page *directory)
 		directory->entries[first_index(shadow) + i] = shadow->slot_entries[i];
 }
 
+void shadow_slot_take_out(struct shadow *shadow, struct shadow_page *directory)
+{
+	if (!shadow_is_slot(shadow, directory, first_index(shadow)))
+		return;
+	for (uint32_t i = 0; i < 2; i++)
+		directory->entries[first_index(shadow) + i] = 0;
+}
+
 /* The guest's entries come in again where the slot has been. */
 static void leave(struct shadow *shadow, uint32_t old_slot)
 {

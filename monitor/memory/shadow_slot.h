@@ -17,4 +17,7 @@ static inline bool shadow_slot_holds(const struct shadow *shadow, uint32_t linea
 /* A directory has been made: when the slot is in its quarter, it gets the two entries. */
 void shadow_slot_install(struct shadow *shadow, struct shadow_page *directory);
 
+/* And loses them again. */
+void shadow_slot_take_out(struct shadow *shadow, struct shadow_page *directory);
+
 #endif

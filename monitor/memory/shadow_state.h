@@ -32,6 +32,8 @@ struct shadow_page {
 	uint64_t *entries;
 	struct shadow_page *next;          /* in its bucket, or of the free ones */
 	struct shadow_page *newer, *older; /* in the order of last use */
+	uint32_t machine;                  /* its own address */
+	uint32_t first_id;                 /* that of its first entry: see struct shadow_link */
 	uint32_t frame;                    /* the guest's page; of a split one the first */
 	uint32_t parents;                  /* the entries that point here: a list */
 	uint8_t role, part;
@@ -61,9 +63,9 @@ struct shadow {
 	uint32_t mode, cr3;
 	uint64_t pdptes[SHADOW_QUARTERS];
 	struct shadow_page *directories[SHADOW_QUARTERS]; /* NULL: not made yet */
-	uint64_t reserved, reserved_large;                /* bits in the guest's entries */
-	uint64_t no_execute_bit;                          /* 0 when it is off or ignored */
-	bool large_is_known;                              /* the guest's PS bit means something */
+	uint64_t reserved, reserved_large; /* in the guest's entries: these, and addresses beyond */
+	uint64_t no_execute_bit;           /* 0 when it is off or ignored */
+	bool large_is_known;               /* the guest's PS bit means something */
 
 	/* shadow_slot.c */
 	bool has_slot;
@@ -95,11 +97,6 @@ static inline bool shadow_is_directory(const struct shadow_page *page)
 static inline bool shadow_is_of_table(const struct shadow_page *page)
 {
 	return page->role >= SHADOW_TABLE_TWO_LEVEL && page->role <= SHADOW_DIRECTORY_PAE;
-}
-
-static inline uint32_t shadow_machine(const struct shadow *shadow, const struct shadow_page *page)
-{
-	return shadow->pages_machine + ((uint32_t)(page - shadow->pages) << SHADOW_FRAME_BIT);
 }
 
 /* The table that a directory's entry points to. */

@@ -9,7 +9,8 @@
 
 void shadow_update_entry(struct shadow *shadow, struct shadow_page *page, uint32_t index);
 
-void shadow_update_all(struct shadow *shadow, struct shadow_page *page);
+/* All entries of a directory that has none yet but the slot's. */
+void shadow_update_fresh(struct shadow *shadow, struct shadow_page *directory);
 
 /* The table behind an entry of a directory, made if need be, with the entry pointing to it. NULL
  * when the entry is a large one, or the guest's entry leads nowhere. */

@@ -17,11 +17,10 @@ void watch_start(struct vm *vm, gpa_t page, enum watcher who)
 {
 	uint8_t before = *watchers_of(vm, page);
 
-	*watchers_of(vm, page) = (uint8_t)(before | who);
-	if (before)
-		return;
-	linear_forget_writes(&vm->vcpu, page);
-	if (vm->shadow)
+	*watchers_of(vm, page) = (uint8_t)((before & ~WATCH_BUFFERED) | who);
+	if (before & WATCH_BUFFERED)
+		linear_forget_writes(&vm->vcpu, page);
+	if (!(before & WATCH_ALL) && vm->shadow)
 		shadow_reverse_protect(vm, page);
 }
 
@@ -31,28 +30,24 @@ void watch_stop(struct vm *vm, gpa_t page, enum watcher who)
 	uint8_t before = *watchers_of(vm, page);
 
 	*watchers_of(vm, page) = (uint8_t)(before & ~who);
-	if (before == who && vm->shadow)
+	if ((before & WATCH_ALL) == who && vm->shadow)
 		shadow_reverse_release(vm, page);
 }
 
-/* The byte is read anew for each of them: who is told may stop watching. */
-static void tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
+void watch_tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
 {
-	if (!(*watchers_of(vm, at) & told))
-		return;
-	for (unsigned int i = 0; i < WATCHERS; i++)
-		if (*watchers_of(vm, at) & told & 1u << i)
-			vm->watch_written[i](vm, at, size);
+	for (unsigned int who = *watchers_of(vm, at) & told; who; who &= who - 1)
+		vm->watch_written[__builtin_ctz(who)](vm, at, size);
 }
 
-void watch_tell(struct vm *vm, gpa_t at, size_t size, unsigned int told)
+void watch_tell_pages(struct vm *vm, gpa_t at, size_t size, unsigned int told)
 {
 	while (size) {
-		size_t part = GUEST_PAGE_SIZE - (size_t)(at.value % GUEST_PAGE_SIZE);
+		size_t part = GUEST_PAGE_SIZE - (size_t)at.value % GUEST_PAGE_SIZE;
 
 		if (part > size)
 			part = size;
-		tell_page(vm, at, (uint32_t)part, told);
+		watch_tell_page(vm, at, (uint32_t)part, told);
 		at = gpa(at.value + part);
 		size -= part;
 	}

@@ -64,8 +64,9 @@ struct vm {
 	uint64_t ram_size;
 	uint64_t accesses_outside_ram;
 
-	/* memory/watch.c: a byte for each page of RAM that has begun, bits of enum watcher. NULL
-	 * where nothing is ever watched. The functions are in the order of the bits. */
+	/* memory/watch.c: a byte for each page of RAM that has begun: bits of enum watcher, and
+	 * WATCH_BUFFERED. NULL where nothing is ever watched. The functions are in the order of
+	 * the bits. */
 	uint8_t *watchers;
 	watch_written_t *watch_written[WATCHERS];
 

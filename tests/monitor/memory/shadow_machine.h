@@ -74,15 +74,15 @@ static inline struct vcpu *shadow_machine_start(struct shadow_machine *machine, 
 	machine->vm.vcpu.vm = &machine->vm;
 	watch_register(&machine->vm, WATCH_CODE, shadow_machine_told);
 	control_reset(&machine->vm.vcpu);
-	shadow_start(&machine->vm, &(struct shadow_setup){
-	                                   .pages = machine->pages,
-	                                   .pages_machine = PAGES_MACHINE,
-	                                   .page_count = page_count,
-	                                   .ram_machine = ram_machine,
-	                                   .no_execute = true,
-	                                   .storage = storage,
-	                                   .storage_size = size,
-	                           });
+	CHECK(shadow_start(&machine->vm, &(struct shadow_setup){
+	                                         .pages = machine->pages,
+	                                         .pages_machine = PAGES_MACHINE,
+	                                         .page_count = page_count,
+	                                         .ram_machine = ram_machine,
+	                                         .no_execute = true,
+	                                         .storage = storage,
+	                                         .storage_size = size,
+	                                 }));
 	return &machine->vm.vcpu;
 }
 

@@ -1,6 +1,30 @@
 /* What the shadow allows and where it leads: formats, bits, modes, the slot. */
 #include "tests/monitor/memory/shadow_guest.h"
 
+static bool start_again(uint32_t page_count, size_t storage_size, bool no_execute)
+{
+	return shadow_start(&machine.vm, &(struct shadow_setup){
+	                                         .pages = machine.pages,
+	                                         .pages_machine = PAGES_MACHINE,
+	                                         .page_count = page_count,
+	                                         .ram_machine = RAM_MACHINE,
+	                                         .no_execute = no_execute,
+	                                         .storage = machine.storage,
+	                                         .storage_size = storage_size,
+	                                 });
+}
+
+TEST(too_little_room_is_refused)
+{
+	start(SHADOW_PAGES);
+	size_t enough = shadow_storage_size(SHADOW_PAGES, SHADOW_RAM);
+	CHECK(start_again(SHADOW_PAGES, enough, true));
+	CHECK(!start_again(SHADOW_PAGES, enough - 1, true));
+	CHECK(!start_again(SHADOW_PAGES_MIN - 1, enough, true));
+	machine.vm.watchers = NULL;
+	CHECK(!start_again(SHADOW_PAGES, enough, true));
+}
+
 /* Formats. */
 
 TEST(without_paging_linear_is_physical)
@@ -73,14 +97,7 @@ TEST(pae_with_no_execute)
 TEST(a_processor_without_no_execute)
 {
 	start_pae();
-	shadow_start(&machine.vm, &(struct shadow_setup){
-	                                  .pages = machine.pages,
-	                                  .pages_machine = PAGES_MACHINE,
-	                                  .page_count = SHADOW_PAGES,
-	                                  .ram_machine = RAM_MACHINE,
-	                                  .storage = machine.storage,
-	                                  .storage_size = SIZE_MAX,
-	                          });
+	CHECK(start_again(SHADOW_PAGES, SIZE_MAX, false));
 	shadow_put64(&machine, WIDE_LEAF, DATA | BITS_ALL | BIT_XD);
 	CHECK(maps(LINEAR, READ, DATA));
 	CHECK(may(LINEAR, EXECUTE));
@@ -163,14 +180,7 @@ TEST(ram_that_ends_within_a_page)
 {
 	start_two_level();
 	machine.vm.ram_size = SHADOW_RAM - 0x800;
-	shadow_start(&machine.vm, &(struct shadow_setup){
-	                                  .pages = machine.pages,
-	                                  .pages_machine = PAGES_MACHINE,
-	                                  .page_count = SHADOW_PAGES,
-	                                  .ram_machine = RAM_MACHINE,
-	                                  .storage = machine.storage,
-	                                  .storage_size = SIZE_MAX,
-	                          });
+	CHECK(start_again(SHADOW_PAGES, SIZE_MAX, true));
 	shadow_put32(&machine, DIRECTORY, (SHADOW_RAM - 0x1000) | BITS_ALL);
 	shadow_put32(&machine, SHADOW_RAM - 0x1000 + 4 * 7, DATA | BITS_ALL);
 	CHECK_EQ(fault(LINEAR, READ), SHADOW_EMULATE);
@@ -204,14 +214,7 @@ TEST(a_page_that_was_watched_before_the_shadow_began)
 {
 	start_two_level();
 	watch_start(&machine.vm, gpa(0x00401000), WATCH_DESCRIPTORS);
-	shadow_start(&machine.vm, &(struct shadow_setup){
-	                                  .pages = machine.pages,
-	                                  .pages_machine = PAGES_MACHINE,
-	                                  .page_count = SHADOW_PAGES,
-	                                  .ram_machine = RAM_MACHINE,
-	                                  .storage = machine.storage,
-	                                  .storage_size = SIZE_MAX,
-	                          });
+	CHECK(start_again(SHADOW_PAGES, SIZE_MAX, true));
 	shadow_put32(&machine, DIRECTORY + 4, 0x00400000 | BITS_ALL | BIT_PS);
 	CHECK_EQ(fault(0x00401000, WRITE), SHADOW_EMULATE);
 	CHECK(maps(0x00402000, WRITE, 0x00402000));
