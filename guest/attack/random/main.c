@@ -34,11 +34,13 @@ SNIPPET(copy_to, KEEP "movl %ecx, %edi; movl $copied, %esi; movl $4, %ecx; rep m
 SNIPPET(call_there, "call *%ecx");
 uint32_t copied[4];
 
-SNIPPET(load_ds, "movl %ds, %edx; movw %cx, %ds; movw %dx, %ds");
-SNIPPET(load_es, "movl %es, %edx; movw %cx, %es; movw %dx, %es");
+/* The segment that is put back is known: on some machines reading it does not give the truth. */
+uint32_t own_data;
+SNIPPET(load_ds, "movl own_data, %edx; movw %cx, %ds; movw %dx, %ds");
+SNIPPET(load_es, "movl own_data, %edx; movw %cx, %es; movw %dx, %es");
 SNIPPET(load_fs, "movw %cx, %fs");
 SNIPPET(load_gs, "movw %cx, %gs");
-SNIPPET(load_ss, "movl %ss, %edx; movw %cx, %ss; movw %dx, %ss");
+SNIPPET(load_ss, "movl own_data, %edx; movw %cx, %ss; movw %dx, %ss");
 /* Without what the manual leaves undefined, and the accessed bit, which some machines set late. */
 SNIPPET(show_rights, "movl $-1, %eax; lar %ecx, %eax; jnz 1f; andl $0xF0FE00, %eax\n1:");
 SNIPPET(show_limit, "movl $-1, %eax; lsl %ecx, %eax");
@@ -152,6 +154,7 @@ static void report(const struct operation *operation, unsigned ring, uint32_t ar
 
 static void run(const struct operation *operation, unsigned ring, uint32_t argument)
 {
+	own_data = SEGMENT_DATA(ring);
 	report(operation, ring, argument, call_in_ring(ring, operation->function, argument));
 }
 

@@ -88,10 +88,8 @@ static void check_all(unsigned ring, unsigned access, unsigned fault, const char
 /* Only in ring 0: the others come back through the last vector. */
 static void check_limit(void)
 {
-	struct segment_table_register whole, cut;
+	struct segment_table_register whole = traps_idtr(), cut = whole;
 	unsigned wrong = 0;
-	__asm__ volatile("sidt %0" : "=m"(whole));
-	cut = whole;
 	for (unsigned vector = 0x20; vector < LEAVE; vector++) {
 		cut.limit = (uint16_t)(vector * 8 + 6);
 		__asm__ volatile("lidt %0" : : "m"(cut));
