@@ -149,10 +149,6 @@ static void check_flags(void)
 	test_check(!outcome.trapped &&
 	                   (outcome.value & (all | EFLAGS_VM | EFLAGS_RF)) == FLAGS_KEPT,
 	           "popf in ring 3 changes neither IF nor IOPL nor VM");
-	outcome = catch_call(pop_flags, EFLAGS_VM | EFLAGS_RF | EFLAGS_IOPL | EFLAGS_FIXED);
-	test_check(!outcome.trapped &&
-	                   (outcome.value & (EFLAGS_VM | EFLAGS_RF | EFLAGS_IOPL)) == EFLAGS_IOPL,
-	           "popf in ring 0 changes IOPL, but not VM");
 }
 
 /* NT makes iret return to another task: there is none, or one that is not to be returned to. */

@@ -184,9 +184,6 @@ static void check_interrupt_flag(void)
 	test_returns(call_in_ring_with_flags(3, EFLAGS_IF, keep_flags_off, 0),
 	             "ring 3, IOPL 0, popf and iret without IF: interrupted all the same");
 	test_traps(call_in_ring_with_flags(3, EFLAGS_IF, disable, 0), VECTOR_GP, 0, "cli");
-	outcome = catch_call(pop_flags, IOPL_3 | EFLAGS_FIXED);
-	test_check((outcome.value & (EFLAGS_IF | EFLAGS_IOPL)) == IOPL_3,
-	           "ring 0: IOPL 3 and IF off, and a loop");
 }
 
 void guest_main(const struct boot_info *boot)

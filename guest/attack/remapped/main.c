@@ -14,7 +14,7 @@
 #define LDT      SEGMENT_FREE(2)
 #define LDT_8    (8u | 4u | 3u) /* the LDT's second entry */
 
-SNIPPET_BEFORE(read_fs, "movl %fs, %edx; movw %cx, %fs", "movl %fs:0, %eax; movw %dx, %fs");
+SNIPPET_BEFORE(read_fs, "movw %cx, %fs", "movl %fs:0, %eax; xorl %edx, %edx; movw %dx, %fs");
 SNIPPET(use_int, "int $0x90");
 SNIPPET(call_there, "call *%ecx");
 SNIPPET(pop_there, "movl %esp, %edx; movl %ecx, %esp; popl %eax; movl %edx, %esp");
@@ -157,7 +157,8 @@ void guest_main(const struct boot_info *boot)
 	(void)boot;
 	test_begin("remapped", "GDT, IDT, LDT, TSS, code and stack are what the page tables say at "
 	                       "that moment, although they were loaded before");
-	__asm__ volatile("sgdt %0; sidt %1" : "=m"(whole_gdt), "=m"(whole_idt));
+	whole_gdt = segments_gdtr();
+	whole_idt = traps_idtr();
 	for (unsigned i = 0; i < 2; i++) {
 		trap_set_handler((uint8_t)(VECTOR + i), on_vector);
 		trap_set_dpl((uint8_t)(VECTOR + i), 3);
