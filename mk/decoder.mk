@@ -28,7 +28,7 @@ compare-decoder: $(BUILD)/compare_zydis
 	$< $(COMPARE_STRINGS)
 
 measure-decoder: $(BUILD)/measure_decoder $(BUILD)/measure_decoder.bin
-	tests/monitor/instructions/measure-decoder $^
+	tests/monitor/instructions/measure-decoder $^ instruction_scan instruction_decode
 
 ## make ask-silicon      verdicts and lengths against this computer's own processor, in 32-bit mode
 SILICON_FLAGS := -m32 -ffreestanding -fno-pic -fno-stack-protector -mno-sse -std=gnu17 -O2 -I. $(WARNINGS)

@@ -20,6 +20,7 @@
 /* How the guest's state follows from the real one at a place in the cache. Without a bit all is the
  * guest's already and eip is that of the guest instruction in the entry: nothing of it is done. */
 enum block_recovery {
+	RECOVER_NOTHING = 0,     /* a piece of guest code: as far into it as into its copy */
 	RECOVER_ECX = 1 << 0,    /* the guest's is in the window */
 	RECOVER_EDX = 1 << 1,    /* the same */
 	RECOVER_UNPUSH = 1 << 2, /* a dword has been pushed that must not be there yet */

@@ -163,23 +163,31 @@ uint32_t cache_next_page(const struct translator *t, uint32_t page)
 	return skip_others(t, t->pages[page].next_in_bucket, t->pages[page].physical);
 }
 
-uint32_t cache_page(struct translator *t, uint32_t linear, uint32_t physical, bool global)
+/* One block after the other is made of the same page. */
+uint32_t cache_find_page(struct translator *t, uint32_t linear, uint32_t physical)
 {
-	uint32_t *bucket = &t->page_buckets[physical % TRANSLATOR_BUCKETS];
-	uint32_t page = cache_first_page(t, physical);
+	uint32_t page = t->last_page;
 
+	if (page < t->page_count && t->pages[page].linear == linear &&
+	    t->pages[page].physical == physical)
+		return page;
+	page = cache_first_page(t, physical);
 	while (page != BLOCK_NONE && t->pages[page].linear != linear)
 		page = cache_next_page(t, page);
-	if (page == BLOCK_NONE) {
-		page = t->page_count++;
-		t->pages[page] = (struct block_page){.linear = linear,
-		                                     .physical = physical,
-		                                     .first = BLOCK_NONE,
-		                                     .next_in_bucket = *bucket};
-		*bucket = page;
-	}
-	t->pages[page].mapped = true;
-	t->pages[page].global = global;
+	t->last_page = page;
+	return page;
+}
+
+uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical)
+{
+	uint32_t *bucket = &t->page_buckets[physical % TRANSLATOR_BUCKETS];
+	uint32_t page = t->page_count++;
+
+	t->pages[page] = (struct block_page){.linear = linear,
+	                                     .physical = physical,
+	                                     .first = BLOCK_NONE,
+	                                     .next_in_bucket = *bucket};
+	*bucket = page;
 	return page;
 }
 

@@ -22,8 +22,9 @@ void cache_remove_block(struct translator *t, uint32_t number);
 
 uint32_t cache_find_block(const struct translator *t, uint32_t eip, uint32_t page);
 
-/* The record of a page of code, made if need be; BLOCK_NONE when there is no room. */
-uint32_t cache_page(struct translator *t, uint32_t linear, uint32_t physical, bool global);
+/* The record of a page of code, or BLOCK_NONE; and a new one, for which there must be room. */
+uint32_t cache_find_page(struct translator *t, uint32_t linear, uint32_t physical);
+uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical);
 /* The first record with this guest-physical page, and the next one. */
 uint32_t cache_first_page(const struct translator *t, uint32_t physical);
 uint32_t cache_next_page(const struct translator *t, uint32_t page);

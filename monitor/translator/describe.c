@@ -53,7 +53,8 @@ static uint32_t disassemble(const uint8_t *bytes, uint32_t available, uint32_t a
 
 /* Whether the host instruction with this entry is the first one of the next guest instruction. What
  * comes behind an instruction but belongs to it has registers to give back, or has gone. */
-static bool begins_instruction(const struct description *d, const struct block_entry *entry)
+static bool begins_instruction(const struct description *d, const struct block_entry *entry,
+                               uint32_t offset)
 {
 	const unsigned int amid = RECOVER_ECX | RECOVER_EDX | RECOVER_UNPUSH | RECOVER_UNPOP;
 
@@ -62,18 +63,19 @@ static bool begins_instruction(const struct description *d, const struct block_e
 	if (entry->kind & amid)
 		return false;
 	/* A direct jump is over where it begins. */
-	return entry->kind & RECOVER_GONE ? entry->guest != BLOCK_ENTRY_TARGET
-	                                  : entry->guest == d->shown;
+	if (entry->kind & RECOVER_GONE)
+		return entry->guest != BLOCK_ENTRY_TARGET;
+	return fault_eip(d->t, d->block, entry, offset) == d->block->eip + d->shown;
 }
 
-static void left_text(struct description *d, const struct block_entry *entry, char *text,
-                      size_t size)
+static void left_text(struct description *d, const struct block_entry *entry, uint32_t offset,
+                      char *text, size_t size)
 {
 	char instruction[DISASSEMBLE_TEXT_SIZE];
 	uint32_t address = d->block->eip + d->shown;
 
 	text[0] = 0;
-	if (!begins_instruction(d, entry))
+	if (!begins_instruction(d, entry, offset))
 		return;
 	d->shown += disassemble(d->guest + d->shown, d->block->guest_size - d->shown, address,
 	                        instruction);
@@ -87,7 +89,7 @@ static uint32_t describe_instruction(struct description *d, uint32_t offset)
 	const struct block_entry *entry = fault_find_entry(d->t, offset, &block);
 	uint32_t end = d->block->host + d->block->host_size, length;
 
-	left_text(d, entry, left, sizeof(left));
+	left_text(d, entry, offset, left, sizeof(left));
 	length = disassemble(d->t->setup.cache + offset, end - offset, offset, right);
 	print_to_buffer(text, sizeof(text), "  %-*s %05x %s", LEFT_COLUMN, left, offset, right);
 	d->line(d->to, text);

@@ -1,6 +1,5 @@
 #include "monitor/translator/emit.h"
 
-#include "kernel/string.h"
 #include "monitor/translator/chain.h"
 
 #define NOP 0x90
@@ -48,17 +47,6 @@ void emit_behind(struct emit *emit, unsigned int kind)
 void emit_gone(struct emit *emit, unsigned int link, unsigned int kind)
 {
 	add_entry(emit, link, kind | RECOVER_GONE);
-}
-
-void emit_bytes(struct emit *emit, const uint8_t *bytes, uint32_t size)
-{
-	memcpy(emit->t->setup.cache + emit->at, bytes, size);
-	emit->at += size;
-}
-
-void emit_long(struct emit *emit, uint32_t value)
-{
-	emit_bytes(emit, (const uint8_t *)&value, sizeof(value));
 }
 
 void emit_relative(struct emit *emit, uint32_t to)

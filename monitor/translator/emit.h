@@ -30,8 +30,18 @@ void emit_behind(struct emit *emit, unsigned int kind);
  * (BLOCK_ENTRY_TARGET). */
 void emit_gone(struct emit *emit, unsigned int link, unsigned int kind);
 
-void emit_bytes(struct emit *emit, const uint8_t *bytes, uint32_t size);
-void emit_long(struct emit *emit, uint32_t value);
+/* Inline, so that a few bytes are a few stores. */
+static inline __attribute__((always_inline)) void emit_bytes(struct emit *emit, const void *bytes,
+                                                             uint32_t size)
+{
+	__builtin_memcpy(emit->t->setup.cache + emit->at, bytes, size);
+	emit->at += size;
+}
+
+static inline void emit_long(struct emit *emit, uint32_t value)
+{
+	emit_bytes(emit, &value, sizeof(value));
+}
 
 #define EMIT(emit, ...) \
 	emit_bytes(emit, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))

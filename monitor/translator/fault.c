@@ -50,8 +50,10 @@ static void restore_registers(const struct translator *t, unsigned int kind, str
 }
 
 uint32_t fault_eip(const struct translator *t, const struct block *block,
-                   const struct block_entry *entry)
+                   const struct block_entry *entry, uint32_t offset)
 {
+	if (entry->kind == RECOVER_NOTHING)
+		return block->eip + entry->guest + (offset - block->host - entry->host);
 	if (!(entry->kind & RECOVER_GONE))
 		return block->eip + entry->guest;
 	if (entry->guest == BLOCK_ENTRY_TARGET)
@@ -85,7 +87,7 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 		vm_stop(vcpu, "left translated code at %x, where none is", offset);
 		return;
 	}
-	vcpu->eip = fault_eip(t, block, entry);
+	vcpu->eip = fault_eip(t, block, entry, offset);
 	restore_registers(t, entry->kind, vcpu);
 }
 

@@ -7,8 +7,8 @@
 /* The entry that holds at this offset, with its block; NULL in a stub or where nothing is. */
 const struct block_entry *fault_find_entry(const struct translator *t, uint32_t offset,
                                            const struct block **block);
-/* The guest eip that it means. */
+/* The guest eip that it means for this offset. */
 uint32_t fault_eip(const struct translator *t, const struct block *block,
-                   const struct block_entry *entry);
+                   const struct block_entry *entry, uint32_t offset);
 
 #endif

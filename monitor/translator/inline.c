@@ -4,13 +4,6 @@
 #define OPERAND_SIZE 0x66
 #define MOD_WINDOW   0x05 /* ModRM: disp32 alone, with the register in bits 3 to 5 */
 
-bool inline_copy(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
-{
-	emit_before(emit, 0);
-	emit_bytes(emit, bytes, in->length);
-	return true;
-}
-
 /* QEMU's TCG works out the flags of cmpxchg8b from a note that is only up to date at the start of
  * one of its own blocks; without that it makes EFLAGS of a pointer, NT included. A jump begins one:
  * docs/tricks.md. */
@@ -67,6 +60,7 @@ bool inline_pushf(struct emit *emit, const struct instruction *in, const uint8_t
 	(void)in, (void)bytes;
 	emit_before(emit, 0);
 	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
 	EMIT_SAVE_EDX(emit);
 	EMIT(emit, 0x9C); /* pushfd */
 	emit_before(emit, RECOVER_ECX | RECOVER_EDX | RECOVER_UNPUSH);

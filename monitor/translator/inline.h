@@ -1,4 +1,4 @@
-/* Everything but control flow, emitted: copies, callouts, and what is done on the window.
+/* Everything but control flow, emitted: callouts, and what is done on the window.
  *
  * No flag is touched where the guest's instruction touches none. docs/translation.md shows each
  * sequence. */
@@ -9,7 +9,6 @@
 
 /* Each emits what `in` becomes; false when it has to be a callout after all. `bytes` are its own.
  */
-bool inline_copy(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_copy_settled(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes);

@@ -26,9 +26,17 @@ static bool has_blocks(const struct translator *t, uint32_t physical)
 
 uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physical, bool global)
 {
-	if (!has_blocks(t, physical))
-		watch(t, physical, true);
-	return cache_page(t, linear, physical, global);
+	uint32_t page = cache_find_page(t, linear, physical);
+
+	if (page == BLOCK_NONE || t->pages[page].first == BLOCK_NONE) {
+		if (!has_blocks(t, physical))
+			watch(t, physical, true);
+		if (page == BLOCK_NONE)
+			page = cache_new_page(t, linear, physical);
+	}
+	t->pages[page].mapped = true;
+	t->pages[page].global = global;
+	return page;
 }
 
 void invalidate_all(struct translator *t)

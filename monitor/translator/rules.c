@@ -55,6 +55,8 @@ static const uint8_t better[] = {
 #undef ESCAPE
 };
 
+_Static_assert(sizeof(better) <= RULES_ROWS, "a byte for each row");
+
 /* Where the real processor might execute what the guest's has not got, or do without the guest's
  * registers, the interpreter answers. */
 static bool may_run(const struct translator_options *options, const struct opcode *opcode)
@@ -121,8 +123,8 @@ static enum rule choose_better(const struct instruction *in, const struct opcode
 	return rule == RULE_sti && last ? RULE_callout : rule;
 }
 
-enum rule rules_choose(const struct translator_options *options, const struct instruction *in,
-                       bool last)
+static enum rule decide(const struct translator_options *options, const struct instruction *in,
+                        bool last)
 {
 	const struct opcode *opcode = instruction_opcode(in);
 
@@ -136,4 +138,28 @@ enum rule rules_choose(const struct translator_options *options, const struct in
 	if (opcode->feature == FEATURE_CX8)
 		return RULE_copy_settled;
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
+}
+
+/* Only these depend on more than the row, when there is no prefix. */
+static bool wants_look(const struct translator_options *options, unsigned int row)
+{
+	return options->all_memory_callout || better[row] == RULE_sti ||
+	       opcode_rows[row].operands[1] == OPERAND_Sw;
+}
+
+void rules_start(struct translator *t)
+{
+	for (unsigned int row = 0; row < sizeof(better); row++) {
+		const struct instruction in = {
+		        .row = (uint16_t)row, .operand_size = 4, .memory = {.segment = SEGMENT_DS}};
+
+		t->rules[row] = wants_look(&t->setup.options, row)
+		                        ? RULES_LOOK
+		                        : (uint8_t)decide(&t->setup.options, &in, false);
+	}
+}
+
+enum rule rules_decide(const struct translator *t, const struct instruction *in, bool last)
+{
+	return decide(&t->setup.options, in, last);
 }

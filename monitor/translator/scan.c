@@ -55,30 +55,39 @@ static bool ends_block(const struct instruction *in)
 	return instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END);
 }
 
+/* The next instruction; DECODE_TRUNCATED when it cannot be fetched whole. */
+static enum decode_result scan_one(struct scan *scan, struct vcpu *vcpu, uint32_t at, uint32_t room,
+                                   struct instruction *in)
+{
+	enum decode_result result = instruction_scan(scan->first + at, room - at, 32, in);
+
+	if (result == DECODE_TRUNCATED)
+		result = scan_crossing(scan, vcpu, at, in);
+	if (result != DECODE_OK)
+		in->row = SCAN_ROW_UNDEFINED;
+	return result;
+}
+
 bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page)
 {
-	uint32_t room = room_on_page(vcpu), at = 0;
+	uint32_t room = room_on_page(vcpu), end = room < BLOCK_GUEST_MAX ? room : BLOCK_GUEST_MAX;
+	uint32_t at = 0, count = 0;
 	enum decode_result result;
+	struct instruction *in;
 
 	scan->first = page->ram + (vcpu->segments[VCPU_CS].base + vcpu->eip) % GUEST_PAGE_SIZE;
-	scan->count = 0;
 	scan->crosses = false;
 	scan->at[0] = 0;
-	while (scan->count < BLOCK_INSTRUCTIONS_MAX && at < BLOCK_GUEST_MAX && at < room) {
-		struct instruction *in = &scan->instructions[scan->count];
-
-		result = instruction_scan(scan->first + at, room - at, 32, in);
-		if (result == DECODE_TRUNCATED)
-			result = scan_crossing(scan, vcpu, at, in);
+	do {
+		in = &scan->instructions[count];
+		result = scan_one(scan, vcpu, at, room, in);
 		if (result == DECODE_TRUNCATED)
 			break;
-		if (result != DECODE_OK)
-			in->row = SCAN_ROW_UNDEFINED;
 		at += in->length;
-		scan->at[++scan->count] = (uint8_t)at;
-		if (result != DECODE_OK || scan->crosses || ends_block(in))
-			break;
-	}
+		scan->at[++count] = (uint8_t)at;
+	} while (result == DECODE_OK && at < end && count < BLOCK_INSTRUCTIONS_MAX &&
+	         !ends_block(in));
+	scan->count = count;
 	scan->guest_size = at;
-	return scan->count > 0;
+	return count > 0;
 }

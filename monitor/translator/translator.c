@@ -9,7 +9,6 @@
 #include "monitor/translator/flow.h"
 #include "monitor/translator/inline.h"
 #include "monitor/translator/invalidate.h"
-#include "monitor/translator/rules.h"
 
 #define NOT_YET      0xFF
 #define FLAGS_BYTE_T 0x01u /* TF, IF and IOPL in the second byte of EFLAGS */
@@ -24,6 +23,7 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 	memset(t, 0, sizeof(*t));
 	t->setup = *setup;
 	cache_start(t);
+	rules_start(t);
 	memset(t->setup.window, 0, sizeof(*t->setup.window));
 	t->popf_iopl = NOT_YET;
 	translator_flush(t);
@@ -87,7 +87,6 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_call] = flow_call,
         [RULE_callout] = inline_callout,
         [RULE_cli] = inline_cli,
-        [RULE_copy] = inline_copy,
         [RULE_copy_settled] = inline_copy_settled,
         [RULE_jcc] = flow_jcc,
         [RULE_jmp] = flow_jmp,
@@ -101,18 +100,52 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_sti] = inline_sti,
 };
 
-static void emit_instruction(struct emit *emit, const struct scan *scan, uint32_t n)
+static enum rule choose(const struct translator *t, uint32_t n)
 {
+	return rules_choose(t, t->rules, &t->scan.instructions[n], n == t->scan.count - 1);
+}
+
+static void emit_instruction(struct emit *emit, uint32_t n, enum rule rule)
+{
+	const struct scan *scan = &emit->t->scan;
 	const struct instruction *in = &scan->instructions[n];
 	const uint8_t *bytes = scan_bytes(scan, n);
-	enum rule rule;
 
 	emit->eip = emit->block->eip + scan->at[n];
 	emit->next = emit->block->eip + scan->at[n + 1];
-	rule = rules_choose(&emit->t->setup.options, in, n == scan->count - 1);
 	if (!emitters[rule](emit, in, bytes))
 		inline_callout(emit, in, bytes);
 	emit->hold = rule == RULE_sti;
+}
+
+/* Instructions from n on that are copied are one piece of the map, except behind sti and across
+ * pages. Returns the first one that is not in it. */
+static uint32_t emit_piece(struct emit *emit, uint32_t n)
+{
+	const struct scan *scan = &emit->t->scan;
+	uint32_t end = n + 1, most = emit->hold ? end : scan->count - scan->crosses;
+
+	while (end < most && choose(emit->t, end) == RULE_copy)
+		end++;
+	emit->eip = emit->block->eip + scan->at[n];
+	emit_before(emit, 0);
+	emit_bytes(emit, scan_bytes(scan, n), (uint32_t)scan->at[end] - scan->at[n]);
+	emit->hold = false;
+	return end;
+}
+
+static void emit_all(struct emit *emit)
+{
+	uint32_t n = 0;
+
+	while (n < emit->t->scan.count) {
+		enum rule rule = choose(emit->t, n);
+
+		if (rule == RULE_copy)
+			n = emit_piece(emit, n);
+		else
+			emit_instruction(emit, n++, rule);
+	}
 }
 
 /* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. */
@@ -127,13 +160,12 @@ static bool goes_on(const struct scan *scan)
 static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 {
 	struct block *block = &t->blocks[number];
-	const struct scan *scan = &t->scan;
 	struct emit emit;
 
 	emit_begin(&emit, t, block, at);
-	for (uint32_t n = 0; n < scan->count; n++)
-		emit_instruction(&emit, scan, n);
-	if (goes_on(scan))
+	emit_all(&emit);
+	emit.next = block->eip + t->scan.guest_size;
+	if (goes_on(&t->scan))
 		flow_on(&emit);
 	emit_end(&emit);
 }
@@ -202,10 +234,8 @@ static bool is_still_there(const struct translator *t, struct vcpu *vcpu, uint32
 static uint32_t find(struct translator *t, struct vcpu *vcpu, const struct scan_page *page)
 {
 	uint32_t linear = (vcpu->segments[VCPU_CS].base + vcpu->eip) / GUEST_PAGE_SIZE;
-	uint32_t record = cache_first_page(t, page->physical), number;
+	uint32_t record = cache_find_page(t, linear, page->physical), number;
 
-	while (record != BLOCK_NONE && t->pages[record].linear != linear)
-		record = cache_next_page(t, record);
 	if (record == BLOCK_NONE)
 		return BLOCK_NONE;
 	number = cache_find_block(t, vcpu->eip, record);
@@ -288,7 +318,7 @@ void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *v
 		return;
 	t->resume_block = (uint32_t)(block - t->blocks);
 	t->resume_offset = offset;
-	t->resume_eip = fault_eip(t, block, next);
+	t->resume_eip = fault_eip(t, block, next, offset);
 }
 
 static void fill_popf_table(struct translator *t, uint8_t iopl)

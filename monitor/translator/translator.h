@@ -15,6 +15,7 @@
 
 #include "monitor/state/vm.h"
 #include "monitor/translator/block.h"
+#include "monitor/translator/rules.h"
 #include "monitor/translator/scan.h"
 #include "monitor/translator/window.h"
 
@@ -63,7 +64,8 @@ struct translator {
 	uint32_t *buckets, *page_buckets; /* TRANSLATOR_BUCKETS each */
 	uint32_t block_count, blocks_max, link_count, links_max;
 	uint32_t map_count, map_max, page_count, pages_max;
-	uint32_t made; /* since the last flush, for flush_every */
+	uint32_t last_page; /* the one that was looked for last */
+	uint32_t made;      /* since the last flush, for flush_every */
 
 	/* chain.c */
 	uint32_t miss, exit_indirect; /* shared stubs */
@@ -82,7 +84,8 @@ struct translator {
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
 	uint32_t doubt_region;       /* of 4 MB, or BLOCK_NONE */
 
-	struct scan scan;
+	uint8_t rules[RULES_ROWS]; /* rules.c */
+	struct scan scan;          /* scan.c: of the block that is being made */
 };
 
 /* Why find_or_make has nothing; then one instruction is to be interpreted. */

@@ -1,0 +1,13 @@
+## make measure-translator  instructions of ours that the translator needs for one of real 32-bit code
+
+TRANSLATOR_SOURCES := $(wildcard monitor/translator/*.c monitor/state/*.c monitor/memory/*.c monitor/devices/*.c monitor/cpu/*.c \
+                        monitor/instructions/*.c) kernel/print.c kernel/text.c kernel/statistics.c kernel/divide.c
+
+$(BUILD)/measure_translator: tests/monitor/translator/measure_translator.c $(TRANSLATOR_SOURCES) $(DECODER_PARTS) \
+                             $(wildcard monitor/translator/*.h monitor/translator/*.def tests/monitor/translator/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g -I. $(WARNINGS) -Wno-format $< $(TRANSLATOR_SOURCES) -o $@
+
+.PHONY: measure-translator
+measure-translator: $(BUILD)/measure_translator $(BUILD)/measure_decoder.bin
+	tests/monitor/instructions/measure-decoder $^ translator_find_or_make
