@@ -52,11 +52,69 @@ static const struct {
          offsetof(struct pc, power)},
 };
 
+/* In memory. What the board may be without is put there by pc_wire_apics(). */
+static const struct bus_memory_range local_apic_range = {
+        .first = LOCAL_APIC_ADDRESS,
+        .last = LOCAL_APIC_ADDRESS + LOCAL_APIC_SIZE - 1,
+        .widest = 4,
+        .name = "local APIC",
+        .read = local_apic_read,
+        .write = local_apic_write,
+};
+static const struct bus_memory_range io_apic_range = {
+        .first = IO_APIC_ADDRESS,
+        .last = IO_APIC_ADDRESS + IO_APIC_SIZE - 1,
+        .widest = 4,
+        .name = "I/O APIC",
+        .read = io_apic_read,
+        .write = io_apic_write,
+};
+
+/* The timer's line is on pin 2 of the I/O APIC, because pin 0 is the 8259's by tradition. */
 static void pc_drive_interrupt(void *board, unsigned input, bool level)
 {
 	struct pc *pc = board;
 
 	i8259_set_line(&pc->interrupts, input, level);
+	if (!pc->without.apic)
+		io_apic_set_line(&pc->io_apic, input == PC_TIMER_INTERRUPT ? PC_TIMER_PIN : input,
+		                 level);
+}
+
+static bool pc_send_message(void *board, const struct local_apic_message *message)
+{
+	return local_apic_accept(&((struct pc *)board)->local_apic, message);
+}
+
+static void pc_end_interrupt(void *board, uint8_t vector)
+{
+	io_apic_end(&((struct pc *)board)->io_apic, vector);
+}
+
+static void pc_attach_memory(struct pc *pc, const struct bus_memory_range *range, void *chip)
+{
+	struct bus_memory_range with_chip = *range;
+
+	with_chip.chip = chip;
+	bus_attach_memory(&pc->bus, &with_chip);
+}
+
+/* The 8259's request goes through the local APIC, where there is one. */
+static void pc_wire_apics(struct pc *pc, const struct pc_outside *outside)
+{
+	if (pc->without.apic) {
+		pc->interrupts.processor = outside->processor;
+		return;
+	}
+	pc_attach_memory(pc, &local_apic_range, &pc->local_apic);
+	pc_attach_memory(pc, &io_apic_range, &pc->io_apic);
+	pc->interrupts.processor = (struct line){local_apic_set_pin, &pc->local_apic, 0};
+	pc->local_apic.processor = outside->processor;
+	pc->local_apic.nmi = outside->nmi;
+	pc->local_apic.end = pc_end_interrupt;
+	pc->local_apic.owner = pc;
+	pc->io_apic.send = pc_send_message;
+	pc->io_apic.owner = pc;
 }
 
 void pc_wire(struct pc *pc, const struct pc_outside *outside)
@@ -73,7 +131,7 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 		                          .chip = (uint8_t *)pc + ranges[i].chip};
 		bus_attach(&pc->bus, &range);
 	}
-	pc->interrupts.processor = outside->processor;
+	pc_wire_apics(pc, outside);
 	pc->timer.channel[0].line = (struct line){pc_drive_interrupt, pc, PC_TIMER_INTERRUPT};
 	pc->port61.timer = &pc->timer;
 	pc->com1.line = (struct line){pc_drive_interrupt, pc, PC_COM1_INTERRUPT};
@@ -92,6 +150,8 @@ void pc_reset(struct pc *pc, uint64_t now)
 	port_e9_reset(&pc->debug_console);
 	debug_exit_reset(&pc->debug_exit);
 	power_reset(&pc->power);
+	local_apic_reset(&pc->local_apic);
+	io_apic_reset(&pc->io_apic);
 }
 
 /* Vectors 8 and 0x70, timer, keyboard and cascade open; counter 0 goes round 18.2 times a second,
@@ -108,6 +168,7 @@ static const struct {
 
 void pc_start(struct pc *pc, uint64_t now)
 {
+	local_apic_start(&pc->local_apic);
 	/* Not through the bus: the guest's accesses are what is counted there. */
 	for (unsigned i = 0; i < sizeof(firmware) / sizeof(firmware[0]); i++) {
 		uint16_t port = firmware[i].port;
@@ -134,18 +195,31 @@ void pc_advance(struct pc *pc, uint64_t now)
 {
 	i8254_advance(&pc->timer, now);
 	ns16550_advance(&pc->com1, now);
+	local_apic_advance(&pc->local_apic, now);
 }
 
 uint64_t pc_next_due(const struct pc *pc)
 {
-	return virtual_time_earlier(i8254_next_due(&pc->timer), ns16550_next_due(&pc->com1));
+	uint64_t due =
+	        virtual_time_earlier(i8254_next_due(&pc->timer), ns16550_next_due(&pc->com1));
+
+	return virtual_time_earlier(due, local_apic_next_due(&pc->local_apic));
+}
+
+uint8_t pc_take_interrupt(struct pc *pc)
+{
+	uint8_t vector;
+
+	if (!pc->without.apic && local_apic_acknowledge(&pc->local_apic, &vector))
+		return vector;
+	return i8259_acknowledge(&pc->interrupts);
 }
 
 bool pc_acknowledge(struct pc *pc, uint64_t now, uint8_t *vector)
 {
 	pc_advance(pc, now);
-	if (!pc->interrupts.output)
+	if (!(pc->without.apic ? pc->interrupts.output : pc->local_apic.output))
 		return false;
-	*vector = i8259_acknowledge(&pc->interrupts);
+	*vector = pc_take_interrupt(pc);
 	return true;
 }

@@ -36,13 +36,19 @@ static uint64_t read_tsc(const struct vm *vm)
 static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	statistics_count(guest_interrupts);
-	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
+	return pc_take_interrupt(&((struct machine *)vm)->pc);
 }
 
 static void set_processor_line(void *vm, unsigned int input, bool level)
 {
 	(void)input;
 	((struct vm *)vm)->interrupt_waits = level;
+}
+
+static void raise_nmi(void *vm, unsigned int input, bool level)
+{
+	(void)input;
+	((struct vm *)vm)->vcpu.nmi_pending |= level;
 }
 
 static void transmit(void *machine, uint8_t byte)
@@ -70,6 +76,7 @@ static void wire(struct machine *machine)
 {
 	const struct pc_outside outside = {
 	        .processor = {set_processor_line, &machine->vm, 0},
+	        .nmi = {raise_nmi, &machine->vm, 0},
 	        .com1_transmit = transmit,
 	        .debug_line = hand_out_debug_line,
 	        .unknown_port = report_unknown_port,
@@ -78,6 +85,7 @@ static void wire(struct machine *machine)
 
 	machine->vm.vcpu.vm = &machine->vm;
 	machine->vm.bus = &machine->pc.bus;
+	machine->vm.local_apic = machine->pc.without.apic ? NULL : &machine->pc.local_apic;
 	machine->vm.read_time = read_time;
 	machine->vm.read_tsc = read_tsc;
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
@@ -108,12 +116,13 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size)
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->vm.name = name;
-	if (!allocate_memory(machine, memory_mb, problem, size))
+	machine->pc.without = parts->without;
+	if (!allocate_memory(machine, parts->memory_mb, problem, size))
 		return false;
 	wire(machine);
 	machine->vm.unit = real_unit_start();

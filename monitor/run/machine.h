@@ -11,6 +11,12 @@
 #include "monitor/devices/pc.h"
 #include "monitor/state/vm.h"
 
+/* What the guest's machine is made of. */
+struct machine_parts {
+	uint32_t memory_mb;
+	struct pc_without without;
+};
+
 struct machine {
 	struct vm vm;
 	struct pc pc;
@@ -18,8 +24,8 @@ struct machine {
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size);
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size);
 
 void machine_note_end(struct machine *machine);
 

@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct local_apic;
 
 enum exit_reason {
 #define EXIT(name, word, text) EXIT_##name,
@@ -61,6 +62,7 @@ struct vm {
 	/* devices/: where in and out go, and what is not RAM; NULL in a machine without. Time is
 	 * virtual nanoseconds. */
 	struct bus *bus;
+	struct local_apic *local_apic;
 	uint64_t (*read_time)(const struct vm *vm);
 	uint64_t (*read_tsc)(const struct vm *vm);
 	bool interrupt_waits; /* the line from the interrupt controller, as it stands */
