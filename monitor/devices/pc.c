@@ -22,14 +22,16 @@ static void pc_write_interrupts(void *board, uint64_t now, uint16_t port, unsign
 	i8259_write(&pc->interrupts, now, port, size, value);
 }
 
-static const struct {
+struct port_range {
 	uint16_t first, count;
 	uint8_t widest;
 	const char *name;
 	bus_read_function *read;
 	bus_write_function *write;
 	size_t chip; /* its offset in struct pc; zero is the board itself */
-} ranges[] = {
+};
+
+static const struct port_range ranges[] = {
         {I8259_MASTER_PORT, I8259_PORTS, 1, "8259 master", pc_read_interrupts, pc_write_interrupts,
          0},
         {I8254_PORT, I8254_PORTS, 1, "8254", i8254_read, i8254_write, offsetof(struct pc, timer)},
@@ -50,6 +52,12 @@ static const struct {
          offsetof(struct pc, power)},
         {POWER_RESET_PORT, 1, 1, "reset control", power_read, power_write,
          offsetof(struct pc, power)},
+};
+
+static const struct port_range vga_ranges[] = {
+        {VGA_PORT, VGA_PORTS, 1, "VGA", vga_read, vga_write, offsetof(struct pc, vga)},
+        {VGA_CRTC_PORT, 2, 1, "VGA CRTC", vga_read, vga_write, offsetof(struct pc, vga)},
+        {VGA_STATUS, 1, 1, "VGA status", vga_read, vga_write, offsetof(struct pc, vga)},
 };
 
 /* In memory. What the board may be without is put there by pc_wire_apics(). */
@@ -117,20 +125,29 @@ static void pc_wire_apics(struct pc *pc, const struct pc_outside *outside)
 	pc->io_apic.owner = pc;
 }
 
+static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct bus_range range = {.first = rows[i].first,
+		                          .last = (uint16_t)(rows[i].first + rows[i].count - 1),
+		                          .widest = rows[i].widest,
+		                          .name = rows[i].name,
+		                          .read = rows[i].read,
+		                          .write = rows[i].write,
+		                          .chip = (uint8_t *)pc + rows[i].chip};
+		bus_attach(&pc->bus, &range);
+	}
+}
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
 void pc_wire(struct pc *pc, const struct pc_outside *outside)
 {
 	pc->bus.report = outside->unknown_port;
 	pc->bus.owner = outside->owner;
-	for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		struct bus_range range = {.first = ranges[i].first,
-		                          .last = (uint16_t)(ranges[i].first + ranges[i].count - 1),
-		                          .widest = ranges[i].widest,
-		                          .name = ranges[i].name,
-		                          .read = ranges[i].read,
-		                          .write = ranges[i].write,
-		                          .chip = (uint8_t *)pc + ranges[i].chip};
-		bus_attach(&pc->bus, &range);
-	}
+	pc_attach(pc, ranges, COUNT(ranges));
+	if (!pc->without.vga)
+		pc_attach(pc, vga_ranges, COUNT(vga_ranges));
 	pc_wire_apics(pc, outside);
 	pc->timer.channel[0].line = (struct line){pc_drive_interrupt, pc, PC_TIMER_INTERRUPT};
 	pc->port61.timer = &pc->timer;
@@ -152,6 +169,7 @@ void pc_reset(struct pc *pc, uint64_t now)
 	power_reset(&pc->power);
 	local_apic_reset(&pc->local_apic);
 	io_apic_reset(&pc->io_apic);
+	vga_reset(&pc->vga);
 }
 
 /* Vectors 8 and 0x70, timer, keyboard and cascade open; counter 0 goes round 18.2 times a second,

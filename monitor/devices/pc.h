@@ -22,10 +22,12 @@
 #include "monitor/devices/port61.h"
 #include "monitor/devices/port_e9.h"
 #include "monitor/devices/power.h"
+#include "monitor/devices/vga.h"
 
 /* What is left out of the board, to see how a guest does without. */
 struct pc_without {
 	bool apic; /* both of them: interrupts come from the 8259 pair */
+	bool vga;
 };
 
 enum { PC_TIMER_INTERRUPT = 0, PC_TIMER_PIN = 2, PC_COM1_INTERRUPT = 4 };
@@ -41,6 +43,7 @@ struct pc {
 	struct power power;
 	struct local_apic local_apic;
 	struct io_apic io_apic;
+	struct vga vga;
 	struct pc_without without;
 };
 

@@ -14,8 +14,9 @@
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
-#define MEGABYTE     (1u << 20)
-#define LARGE_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
+#define MEGABYTE         (1u << 20)
+#define DISPLAY_INTERVAL 50000000 /* nanoseconds: often enough for the eye */
+#define LARGE_FRAMES     (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 static const struct machine *machine_of(const struct vm *vm)
 {
@@ -116,6 +117,19 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
+/* Video memory and the firmware's area; text memory is RAM, which needs no chip to keep it. */
+static void make_holes(struct vm *vm, bool has_text)
+{
+	vm->holes[0] = (struct vm_hole){0xA0000, has_text ? VGA_TEXT : 0xC0000};
+	vm->holes[1] = (struct vm_hole){0xC0000, 0x100000};
+	vm->hole_count = 2;
+}
+
+static uint16_t *text_memory(const struct machine *machine)
+{
+	return (uint16_t *)(machine->vm.ram + VGA_TEXT);
+}
+
 bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
                     char *problem, size_t size)
 {
@@ -124,6 +138,9 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	machine->pc.without = parts->without;
 	if (!allocate_memory(machine, parts->memory_mb, problem, size))
 		return false;
+	make_holes(&machine->vm, !parts->without.vga);
+	if (!parts->without.vga)
+		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
 	wire(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
@@ -153,12 +170,22 @@ void machine_note_end(struct machine *machine)
 		vm_end(&machine->vm, EXIT_reset, 0);
 }
 
+void machine_show(struct machine *machine)
+{
+	if (!machine->pc.without.vga)
+		display_refresh(&machine->display, &machine->pc.vga, text_memory(machine));
+}
+
 void machine_advance(struct machine *machine)
 {
 	uint64_t now = read_time(&machine->vm);
 
 	take_input(machine, now);
 	pc_advance(&machine->pc, now);
+	if (now >= machine->display.next) {
+		machine->display.next = now + DISPLAY_INTERVAL;
+		machine_show(machine);
+	}
 }
 
 uint64_t machine_next_due(const struct machine *machine)
@@ -170,6 +197,7 @@ void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
+	machine_show(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
 	machine->vm.ram = NULL;

@@ -59,6 +59,7 @@ static void wait_for_interrupt(struct machine *machine)
 		x86_enable_interrupts();
 		return;
 	}
+	machine_show(machine);
 	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),

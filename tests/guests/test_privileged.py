@@ -18,7 +18,7 @@ SUCCESS, SKIP = 33, 35  # status (V << 1) | 1 of the library's verdicts
 
 
 # Parts of the machine that can be left out: what the guest says then, and that it goes on.
-WITHOUT = {"apic": "this processor has no local APIC"}
+WITHOUT = {"apic": "this processor has no local APIC", "vga": "this machine has no VGA"}
 
 
 @pytest.mark.parametrize("part, sentence", WITHOUT.items())
@@ -40,3 +40,9 @@ def test_topic(guest, topic):
     assert not failed, text
     assert (status, lines[-1]) == (SUCCESS, "SUCCESS"), text
     assert any(line.startswith("ok ") for line in lines), text
+
+
+def test_screen_is_shown_on_the_console():
+    _, text = guest_for(DEPRIVILEGED[0]).run("devices/vga", "", "--boot", "vga=serial")
+    assert "\033[24;1Hthe twenty-fifth line" in text
+    assert "\033[25;1Hone that is seen because the start is moved" in text
