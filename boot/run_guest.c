@@ -100,7 +100,10 @@ static struct machine_parts parts_of_options(void)
 {
 	return (struct machine_parts){
 	        .memory_mb = options.guest_memory,
-	        .without = {.apic = options.apic == OPTION_NO, .vga = options.vga == OPTION_VGA_NO},
+	        .without = {.apic = options.apic == OPTION_NO,
+	                    .vga = options.vga == OPTION_VGA_NO,
+	                    .acpi = options.acpi == OPTION_NO,
+	                    .mp_table = options.mp_table == OPTION_NO},
 	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
 	};
 }

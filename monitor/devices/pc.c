@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "monitor/devices/acpi_tables.h"
+#include "monitor/devices/mp_table.h"
 #include "monitor/devices/virtual_time.h"
 
 /* Guests poll the request registers for timer ticks, so they must show the present. */
@@ -48,6 +50,10 @@ static const struct port_range ranges[] = {
          pc_write_interrupts, 0},
         {POWER_KEYBOARD_PORT, 1, 1, "keyboard reset", power_read, power_write,
          offsetof(struct pc, power)},
+        {ACPI_PM_EVENT_PORT, ACPI_PM_EVENT_PORTS, 4, "ACPI events", acpi_pm_read, acpi_pm_write,
+         offsetof(struct pc, acpi_pm)},
+        {ACPI_PM_TIMER_PORT, ACPI_PM_TIMER_PORTS, 4, "ACPI timer", acpi_pm_read, acpi_pm_write,
+         offsetof(struct pc, acpi_pm)},
         {POWER_CONTROL_PORT, 2, 2, "power control", power_read, power_write,
          offsetof(struct pc, power)},
         {POWER_RESET_PORT, 1, 1, "reset control", power_read, power_write,
@@ -76,6 +82,15 @@ static const struct bus_memory_range io_apic_range = {
         .name = "I/O APIC",
         .read = io_apic_read,
         .write = io_apic_write,
+};
+
+static const struct bus_memory_range rom_range = {
+        .first = ROM_ADDRESS,
+        .last = ROM_ADDRESS + ROM_SIZE - 1,
+        .widest = 4,
+        .name = "firmware",
+        .read = rom_read,
+        .write = rom_write,
 };
 
 /* The timer's line is on pin 2 of the I/O APIC, because pin 0 is the 8259's by tradition. */
@@ -148,7 +163,9 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 	pc_attach(pc, ranges, COUNT(ranges));
 	if (!pc->without.vga)
 		pc_attach(pc, vga_ranges, COUNT(vga_ranges));
+	pc_attach_memory(pc, &rom_range, &pc->rom);
 	pc_wire_apics(pc, outside);
+	pc->acpi_pm.line = (struct line){pc_drive_interrupt, pc, ACPI_TABLES_INTERRUPT};
 	pc->timer.channel[0].line = (struct line){pc_drive_interrupt, pc, PC_TIMER_INTERRUPT};
 	pc->port61.timer = &pc->timer;
 	pc->com1.line = (struct line){pc_drive_interrupt, pc, PC_COM1_INTERRUPT};
@@ -170,27 +187,39 @@ void pc_reset(struct pc *pc, uint64_t now)
 	local_apic_reset(&pc->local_apic);
 	io_apic_reset(&pc->io_apic);
 	vga_reset(&pc->vga);
+	acpi_pm_reset(&pc->acpi_pm, now);
+	rom_reset(&pc->rom);
 }
 
-/* Vectors 8 and 0x70, timer, keyboard and cascade open; counter 0 goes round 18.2 times a second,
- * counter 1 asks for refresh; the console is 9600 baud, eight bits. */
+/* Vectors 8 and 0x70, timer, keyboard and cascade open, ACPI's line a level; counter 0 goes
+ * round 18.2 times a second, counter 1 asks for refresh; the console is 9600 baud, eight bits. */
 static const struct {
 	uint16_t port;
 	uint8_t value;
 } firmware[] = {
         {0x20, 0x11},  {0x21, 0x08},  {0x21, 0x04},  {0x21, 0x01},  {0x21, 0xF8},
         {0xA0, 0x11},  {0xA1, 0x70},  {0xA1, 0x02},  {0xA1, 0x01},  {0xA1, 0xFF},
-        {0x43, 0x34},  {0x40, 0x00},  {0x40, 0x00},  {0x43, 0x54},  {0x41, 0x12},
-        {0x3FB, 0x83}, {0x3F8, 0x0C}, {0x3F9, 0x00}, {0x3FB, 0x03},
+        {0x4D1, 0x02}, {0x43, 0x34},  {0x40, 0x00},  {0x40, 0x00},  {0x43, 0x54},
+        {0x41, 0x12},  {0x3FB, 0x83}, {0x3F8, 0x0C}, {0x3F9, 0x00}, {0x3FB, 0x03},
 };
+
+static void pc_build_tables(struct pc *pc)
+{
+	if (!pc->without.acpi)
+		acpi_tables_build(&pc->rom, !pc->without.apic, false);
+	if (!pc->without.mp_table && !pc->without.apic)
+		mp_table_build(&pc->rom);
+}
 
 void pc_start(struct pc *pc, uint64_t now)
 {
 	local_apic_start(&pc->local_apic);
+	pc->io_apic.id = MP_TABLE_IO_APIC;
+	pc_build_tables(pc);
 	/* Not through the bus: the guest's accesses are what is counted there. */
 	for (unsigned i = 0; i < sizeof(firmware) / sizeof(firmware[0]); i++) {
 		uint16_t port = firmware[i].port;
-		if (port >= NS16550_COM1)
+		if (port >= NS16550_COM1 && port < NS16550_COM1 + NS16550_PORTS)
 			ns16550_write(&pc->com1, now, port, 1, firmware[i].value);
 		else if ((port & ~3) == I8254_PORT)
 			i8254_write(&pc->timer, now, port, 1, firmware[i].value);
@@ -214,6 +243,7 @@ void pc_advance(struct pc *pc, uint64_t now)
 	i8254_advance(&pc->timer, now);
 	ns16550_advance(&pc->com1, now);
 	local_apic_advance(&pc->local_apic, now);
+	acpi_pm_advance(&pc->acpi_pm, now);
 }
 
 uint64_t pc_next_due(const struct pc *pc)
@@ -221,7 +251,8 @@ uint64_t pc_next_due(const struct pc *pc)
 	uint64_t due =
 	        virtual_time_earlier(i8254_next_due(&pc->timer), ns16550_next_due(&pc->com1));
 
-	return virtual_time_earlier(due, local_apic_next_due(&pc->local_apic));
+	due = virtual_time_earlier(due, local_apic_next_due(&pc->local_apic));
+	return virtual_time_earlier(due, acpi_pm_next_due(&pc->acpi_pm));
 }
 
 uint8_t pc_take_interrupt(struct pc *pc)

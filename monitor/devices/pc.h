@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/devices/acpi_pm.h"
 #include "monitor/devices/bus.h"
 #include "monitor/devices/debug_exit.h"
 #include "monitor/devices/i8254.h"
@@ -22,12 +23,14 @@
 #include "monitor/devices/port61.h"
 #include "monitor/devices/port_e9.h"
 #include "monitor/devices/power.h"
+#include "monitor/devices/rom.h"
 #include "monitor/devices/vga.h"
 
 /* What is left out of the board, to see how a guest does without. */
 struct pc_without {
 	bool apic; /* both of them: interrupts come from the 8259 pair */
 	bool vga;
+	bool acpi, mp_table; /* the tables; the registers they speak of are always there */
 };
 
 enum { PC_TIMER_INTERRUPT = 0, PC_TIMER_PIN = 2, PC_COM1_INTERRUPT = 4 };
@@ -44,6 +47,8 @@ struct pc {
 	struct local_apic local_apic;
 	struct io_apic io_apic;
 	struct vga vga;
+	struct acpi_pm acpi_pm;
+	struct rom rom;
 	struct pc_without without;
 };
 

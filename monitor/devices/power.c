@@ -1,5 +1,6 @@
 #include "monitor/devices/power.h"
 
+#define CONTROL_INTERRUPTS   (1u << 0)  /* SCI_EN: there is no other mode than ACPI's */
 #define CONTROL_SLEEP        (1u << 13) /* SLP_EN */
 #define CONTROL_SLEEP_TYPE   (7u << 10)
 #define RESET_NOW            (1u << 2)
@@ -24,7 +25,7 @@ uint32_t power_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 	(void)size;
 	switch (port) {
 	case POWER_CONTROL_PORT:
-		return power->control;
+		return power->control | CONTROL_INTERRUPTS;
 	case POWER_RESET_PORT:
 		return power->reset_control;
 	default:

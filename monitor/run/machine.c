@@ -11,6 +11,8 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/devices/acpi_tables.h"
+#include "monitor/memory/guest_memory.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
@@ -130,6 +132,24 @@ static uint16_t *text_memory(const struct machine *machine)
 	return (uint16_t *)(machine->vm.ram + VGA_TEXT);
 }
 
+/* What firmware leaves in RAM: the BIOS data area says where the extended one is and how much
+ * memory lies below it, and there is the one ACPI table that is written to. */
+static void fill_low_memory(struct machine *machine)
+{
+	static const uint16_t extended_segment = 0x9FC0, kilobytes = 639;
+	static const uint8_t extended_kilobytes = 1;
+	uint8_t facs[ACPI_TABLES_FACS_SIZE];
+	struct vm *vm = &machine->vm;
+
+	guest_memory_write(vm, gpa(0x40E), &extended_segment, sizeof(extended_segment));
+	guest_memory_write(vm, gpa(0x413), &kilobytes, sizeof(kilobytes));
+	guest_memory_write(vm, gpa(extended_segment << 4), &extended_kilobytes, 1);
+	if (machine->pc.without.acpi)
+		return;
+	acpi_tables_fill_facs(facs);
+	guest_memory_write(vm, gpa(ACPI_TABLES_FACS), facs, sizeof(facs));
+}
+
 bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
                     char *problem, size_t size)
 {
@@ -142,6 +162,7 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	if (!parts->without.vga)
 		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
 	wire(machine);
+	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();

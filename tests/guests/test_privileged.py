@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import DEPRIVILEGED, ROOT, guest_for
+from conftest import DEPRIVILEGED, NATIVE, QEMU, ROOT, guest_for, way_name
 
 FOLDERS = ("privileged", "devices")
 TOPICS = [
@@ -18,7 +18,11 @@ SUCCESS, SKIP = 33, 35  # status (V << 1) | 1 of the library's verdicts
 
 
 # Parts of the machine that can be left out: what the guest says then, and that it goes on.
-WITHOUT = {"apic": "this processor has no local APIC", "vga": "this machine has no VGA"}
+WITHOUT = {
+    "acpi": "this machine has no ACPI tables",
+    "apic": "this processor has no local APIC",
+    "vga": "this machine has no VGA",
+}
 
 
 @pytest.mark.parametrize("part, sentence", WITHOUT.items())
@@ -46,3 +50,9 @@ def test_screen_is_shown_on_the_console():
     _, text = guest_for(DEPRIVILEGED[0]).run("devices/vga", "", "--boot", "vga=serial")
     assert "\033[24;1Hthe twenty-fifth line" in text
     assert "\033[25;1Hone that is seen because the start is moved" in text
+
+
+@pytest.mark.parametrize("way", [QEMU[0] + (NATIVE,), DEPRIVILEGED[0]], ids=way_name)
+def test_power_management_interrupts_where_the_table_says(way):
+    status, text = guest_for(way).run("devices/acpi")
+    assert (status, "interrupts through the I/O APIC, once" in text) == (SUCCESS, True), text
