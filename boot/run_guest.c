@@ -104,8 +104,21 @@ static void report_stop(void)
 	log_error(machine.vm.name, "%s", machine.vm.exit_text);
 }
 
+static struct machine_parts parts_of_options(void)
+{
+	return (struct machine_parts){
+	        .memory_mb = options.guest_memory,
+	        .without = {.apic = options.apic == OPTION_NO,
+	                    .vga = options.vga == OPTION_VGA_NO,
+	                    .acpi = options.acpi == OPTION_NO,
+	                    .mp_table = options.mp_table == OPTION_NO},
+	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
+	};
+}
+
 void run_guest(void)
 {
+	const struct machine_parts parts = parts_of_options();
 	static const char *const words[EXIT_REASONS] = {
 #define EXIT(name, word, text) word,
 #include "monitor/state/exits.def"
@@ -116,7 +129,7 @@ void run_guest(void)
 		machine_refuse("boot",
 		               "mode=run needs a guest kernel as first module, but the boot "
 		               "loader handed over none");
-	if (!machine_create(&machine, "vm0", options.guest_memory, problem, sizeof(problem)))
+	if (!machine_create(&machine, "vm0", &parts, problem, sizeof(problem)))
 		machine_refuse("vm0", problem);
 	load_kernel();
 	enter(&machine.vm.vcpu);

@@ -1,5 +1,6 @@
 #include "monitor/cpu/identity.h"
 
+#include "monitor/devices/local_apic.h"
 #include "monitor/memory/linear.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/state/fault.h"
@@ -9,6 +10,7 @@
 #define SIGNATURE_LEAF  1u
 
 #define MSR_TSC          0x10u
+#define MSR_APIC_BASE    0x1Bu
 #define MSR_MICROCODE    0x8Bu
 #define MSR_SYSENTER_CS  0x174u
 #define MSR_SYSENTER_ESP 0x175u
@@ -87,12 +89,22 @@ uint32_t identity_cr4_bits(void)
 	return bits;
 }
 
+/* Other bits are the processor's own; this one depends on the machine it sits in. */
+static bool is_offered(const struct vcpu *vcpu, enum identity_feature feature)
+{
+	const struct local_apic *apic = vcpu->vm->local_apic;
+
+	if (feature == IDENTITY_APIC && !(apic && apic->base & LOCAL_APIC_ENABLED))
+		return false;
+	return identity_has(feature);
+}
+
 void identity_cpuid(struct vcpu *vcpu)
 {
 	struct leaf leaf = find_leaf(vcpu->registers[VCPU_EAX]);
 
 	for (unsigned int i = 0; i < IDENTITY_FEATURES; i++)
-		if (features[i].leaf == leaf.number && identity_has((enum identity_feature)i))
+		if (features[i].leaf == leaf.number && is_offered(vcpu, (enum identity_feature)i))
 			leaf.registers[features[i].reg] |= 1u << features[i].bit;
 	vcpu->registers[VCPU_EAX] = leaf.registers[LEAF_eax];
 	vcpu->registers[VCPU_EBX] = leaf.registers[LEAF_ebx];
@@ -105,12 +117,31 @@ static bool refuse(struct vcpu *vcpu)
 	return fault_raise_with_error(vcpu, FAULT_GP, 0);
 }
 
+static bool read_apic_base(struct vcpu *vcpu, uint64_t *value)
+{
+	if (!vcpu->vm->local_apic)
+		return refuse(vcpu);
+	*value = vcpu->vm->local_apic->base;
+	return true;
+}
+
+static bool write_apic_base(struct vcpu *vcpu, uint64_t value)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (!vm->local_apic || !local_apic_set_base(vm->local_apic, vm->read_time(vm), value))
+		return refuse(vcpu);
+	return true;
+}
+
 bool identity_read_msr(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 {
 	switch (number) {
 	case MSR_TSC:
 		*value = vcpu->vm->read_tsc(vcpu->vm) + vcpu->tsc_offset;
 		return true;
+	case MSR_APIC_BASE:
+		return read_apic_base(vcpu, value);
 	case MSR_MICROCODE:
 		*value = 0;
 		return true;
@@ -170,6 +201,8 @@ bool identity_write_msr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 	case MSR_TSC:
 		vcpu->tsc_offset = value - vcpu->vm->read_tsc(vcpu->vm);
 		return true;
+	case MSR_APIC_BASE:
+		return write_apic_base(vcpu, value);
 	case MSR_MICROCODE:
 		/* Written before CPUID leaf 1 to ask for the revision; there is never any. */
 		return true;

@@ -12,11 +12,14 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/devices/acpi_tables.h"
+#include "monitor/memory/guest_memory.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
-#define MEGABYTE     (1u << 20)
-#define LARGE_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
+#define MEGABYTE         (1u << 20)
+#define DISPLAY_INTERVAL 50000000 /* nanoseconds: often enough for the eye */
+#define LARGE_FRAMES     (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 static const struct machine *machine_of(const struct vm *vm)
 {
@@ -37,13 +40,19 @@ static uint64_t read_tsc(const struct vm *vm)
 static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	statistics_count(guest_interrupts);
-	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
+	return pc_take_interrupt(&((struct machine *)vm)->pc);
 }
 
 static void set_processor_line(void *vm, unsigned int input, bool level)
 {
 	(void)input;
 	((struct vm *)vm)->interrupt_waits = level;
+}
+
+static void raise_nmi(void *vm, unsigned int input, bool level)
+{
+	(void)input;
+	((struct vm *)vm)->vcpu.nmi_pending |= level;
 }
 
 static void transmit(void *machine, uint8_t byte)
@@ -91,6 +100,7 @@ static void wire(struct machine *machine)
 {
 	const struct pc_outside outside = {
 	        .processor = {set_processor_line, &machine->vm, 0},
+	        .nmi = {raise_nmi, &machine->vm, 0},
 	        .com1_transmit = transmit,
 	        .debug_line = hand_out_debug_line,
 	        .unknown_port = report_unknown_port,
@@ -99,6 +109,7 @@ static void wire(struct machine *machine)
 
 	machine->vm.vcpu.vm = &machine->vm;
 	machine->vm.bus = &machine->pc.bus;
+	machine->vm.local_apic = machine->pc.without.apic ? NULL : &machine->pc.local_apic;
 	machine->vm.read_time = read_time;
 	machine->vm.read_tsc = read_tsc;
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
@@ -130,14 +141,50 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size)
+/* Video memory and the firmware's area; text memory is RAM, which needs no chip to keep it. */
+static void make_holes(struct vm *vm, bool has_text)
+{
+	vm->holes[0] = (struct vm_hole){0xA0000, has_text ? VGA_TEXT : 0xC0000};
+	vm->holes[1] = (struct vm_hole){0xC0000, 0x100000};
+	vm->hole_count = 2;
+}
+
+static uint16_t *text_memory(const struct machine *machine)
+{
+	return (uint16_t *)(machine->vm.ram + VGA_TEXT);
+}
+
+/* What firmware leaves in RAM: the BIOS data area says where the extended one is and how much
+ * memory lies below it, and there is the one ACPI table that is written to. */
+static void fill_low_memory(struct machine *machine)
+{
+	static const uint16_t extended_segment = 0x9FC0, kilobytes = 639;
+	static const uint8_t extended_kilobytes = 1;
+	uint8_t facs[ACPI_TABLES_FACS_SIZE];
+	struct vm *vm = &machine->vm;
+
+	guest_memory_write(vm, gpa(0x40E), &extended_segment, sizeof(extended_segment));
+	guest_memory_write(vm, gpa(0x413), &kilobytes, sizeof(kilobytes));
+	guest_memory_write(vm, gpa(extended_segment << 4), &extended_kilobytes, 1);
+	if (machine->pc.without.acpi)
+		return;
+	acpi_tables_fill_facs(facs);
+	guest_memory_write(vm, gpa(ACPI_TABLES_FACS), facs, sizeof(facs));
+}
+
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->vm.name = name;
-	if (!allocate_memory(machine, memory_mb, problem, size))
+	machine->pc.without = parts->without;
+	if (!allocate_memory(machine, parts->memory_mb, problem, size))
 		return false;
+	make_holes(&machine->vm, !parts->without.vga);
+	if (!parts->without.vga)
+		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
 	wire(machine);
+	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
@@ -166,12 +213,22 @@ void machine_note_end(struct machine *machine)
 		vm_end(&machine->vm, EXIT_reset, 0);
 }
 
+void machine_show(struct machine *machine)
+{
+	if (!machine->pc.without.vga)
+		display_refresh(&machine->display, &machine->pc.vga, text_memory(machine));
+}
+
 void machine_advance(struct machine *machine)
 {
 	uint64_t now = read_time(&machine->vm);
 
 	take_input(machine, now);
 	pc_advance(&machine->pc, now);
+	if (now >= machine->display.next) {
+		machine->display.next = now + DISPLAY_INTERVAL;
+		machine_show(machine);
+	}
 }
 
 uint64_t machine_next_due(const struct machine *machine)
@@ -183,6 +240,7 @@ void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
+	machine_show(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
 	machine->vm.ram = NULL;

@@ -9,17 +9,26 @@
 #include <stddef.h>
 
 #include "monitor/devices/pc.h"
+#include "monitor/run/display.h"
 #include "monitor/state/vm.h"
+
+/* What the guest's machine is made of. */
+struct machine_parts {
+	uint32_t memory_mb;
+	struct pc_without without;
+	bool screen_on_console;
+};
 
 struct machine {
 	struct vm vm;
 	struct pc pc;
+	struct display display;
 	uint64_t started_ns, started_tsc;
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size);
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size);
 
 void machine_note_end(struct machine *machine);
 
@@ -36,6 +45,9 @@ static inline bool machine_has_ended(struct machine *machine)
 
 /* Gives the chips their time and the console's input. */
 void machine_advance(struct machine *machine);
+
+/* Shows what the guest has on its screen; for whoever does nothing for a while. */
+void machine_show(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */
 uint64_t machine_next_due(const struct machine *machine);

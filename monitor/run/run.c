@@ -20,7 +20,7 @@ static enum exit_reason run_slice(struct machine *machine)
 	for (uint32_t done = 0; done < SLICE;) {
 		if (machine_has_ended(machine))
 			return vm->exit;
-		if (vcpu->halted && !vm->interrupt_waits)
+		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
 			return EXIT_halted;
 		done += interpret_run(vcpu, SLICE - done);
 	}
@@ -55,10 +55,11 @@ static void wait_for_interrupt(struct machine *machine)
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
-	if (machine->vm.interrupt_waits || machine->vm.ended) {
+	if (machine->vm.interrupt_waits || machine->vm.vcpu.nmi_pending || machine->vm.ended) {
 		x86_enable_interrupts();
 		return;
 	}
+	machine_show(machine);
 	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),

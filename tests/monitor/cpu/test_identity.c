@@ -1,6 +1,7 @@
 #include "tests/monitor/memory/small_machine.h"
 
 #include "monitor/cpu/identity.h"
+#include "monitor/devices/local_apic.h"
 
 static struct small_machine machine;
 
@@ -117,6 +118,29 @@ TEST(registers_keep_what_they_are_given)
 	CHECK_EQ(vcpu->sysenter_cs, 0x12345678);
 	CHECK_EQ(vcpu->sysenter_esp, 0x80000001);
 	CHECK_EQ(vcpu->sysenter_eip, 0xC0001234);
+}
+
+static uint64_t read_time(const struct vm *vm)
+{
+	(void)vm;
+	return 0;
+}
+
+TEST(the_local_apic_is_seen_where_there_is_one_and_it_is_on)
+{
+	static struct local_apic apic;
+	struct vcpu *vcpu = small_start(&machine);
+
+	CHECK(!(ask(1).edx & 1u << 9));
+	local_apic_reset(&apic);
+	machine.vm.local_apic = &apic;
+	machine.vm.read_time = read_time;
+	CHECK(ask(1).edx & 1u << 9);
+	CHECK_EQ(msr_after(vcpu, 0x1B, 0xFEE00100), 0xFEE00100);
+	CHECK(!(ask(1).edx & 1u << 9));
+	CHECK_EQ(msr_after(vcpu, 0x1B, 0xFEE00900), 0xFEE00900);
+	CHECK(ask(1).edx & 1u << 9);
+	CHECK(write_refused(vcpu, 0x1B, 0xFED00900));
 }
 
 TEST(memory_types)

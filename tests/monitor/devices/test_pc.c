@@ -56,6 +56,7 @@ static void set_up(void)
 	memset(&seen, 0, sizeof(seen));
 	wire(&pc, &seen);
 	pc_reset(&pc, 0);
+	local_apic_start(&pc.local_apic);
 }
 
 static void out(uint16_t port, uint8_t value)
@@ -260,6 +261,54 @@ TEST(pc_a_copy_goes_its_own_way)
 	pc_advance(&pc, due);
 	CHECK(seen.interrupt);
 	CHECK_EQ(copy.bus.ranges[0].writes, pc.bus.ranges[0].writes);
+}
+
+static void put_memory(uint32_t at, uint32_t value)
+{
+	CHECK(bus_write_memory(&pc.bus, 0, at, 4, value));
+}
+
+/* Counter 0 through pin 2 to vector 0x41, with the 8259 pair closed. */
+TEST(pc_the_timer_goes_through_the_apics)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	out(0x21, 0xFF);
+	put_memory(0xFEE000F0, 0x1FF);
+	put_memory(0xFEC00000, 0x14);
+	put_memory(0xFEC00010, 0x41);
+	CHECK(!seen.interrupt);
+	uint64_t due = pc_next_due(&pc);
+	CHECK_EQ(due, i8254_time_of(1001));
+	pc_advance(&pc, due);
+	CHECK(seen.interrupt);
+	CHECK(pc_acknowledge(&pc, due, &vector));
+	CHECK_EQ(vector, 0x41);
+	CHECK(!pc_acknowledge(&pc, due, &vector));
+	put_memory(0xFEE000B0, 0);
+	put_memory(0xFEE00320, 0x52);
+	put_memory(0xFEE00380, 10);
+	CHECK_EQ(pc_next_due(&pc), 20);
+}
+
+TEST(pc_without_apics)
+{
+	uint32_t value;
+	uint8_t vector = 0;
+
+	memset(&pc, 0, sizeof(pc));
+	memset(&seen, 0, sizeof(seen));
+	pc.without.apic = true;
+	wire(&pc, &seen);
+	pc_reset(&pc, 0);
+	pc_start(&pc, 0, 64 << 20);
+	CHECK(!bus_read_memory(&pc.bus, 0, 0xFEE00030, 4, &value));
+	CHECK(!bus_read_memory(&pc.bus, 0, 0xFEC00000, 4, &value));
+	CHECK(seen.interrupt);
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(vector, 0x08);
+	CHECK(!seen.interrupt);
 }
 
 UNIT_MAIN

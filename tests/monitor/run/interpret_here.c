@@ -12,6 +12,7 @@
 #include "kernel/string.h"
 #include "monitor/cpu/control.h"
 #include "monitor/cpu/identity.h"
+#include "monitor/devices/acpi_tables.h"
 #include "monitor/devices/pc.h"
 #include "monitor/devices/virtual_time.h"
 #include "monitor/instructions/interpret.h"
@@ -77,13 +78,19 @@ static uint64_t read_time(const struct vm *of)
 static uint8_t acknowledge_interrupt(struct vm *of)
 {
 	(void)of;
-	return i8259_acknowledge(&pc.interrupts);
+	return pc_take_interrupt(&pc);
 }
 
 static void set_processor_line(void *owner, unsigned input, bool level)
 {
 	(void)owner, (void)input;
 	vm.interrupt_waits = level;
+}
+
+static void raise_nmi(void *owner, unsigned input, bool level)
+{
+	(void)owner, (void)input;
+	vm.vcpu.nmi_pending |= level;
 }
 
 static void transmit(void *owner, uint8_t byte)
@@ -121,12 +128,24 @@ static void clear(void *owner, uint32_t address, uint32_t size)
 	memset((uint8_t *)owner + address, 0, size);
 }
 
+/* As monitor/run/machine.c does it. */
+static void fill_low_memory(void)
+{
+	static const uint16_t extended_segment = 0x9FC0, kilobytes = 639;
+
+	memcpy(vm.ram + 0x40E, &extended_segment, sizeof(extended_segment));
+	memcpy(vm.ram + 0x413, &kilobytes, sizeof(kilobytes));
+	vm.ram[extended_segment << 4] = 1;
+	acpi_tables_fill_facs(vm.ram + ACPI_TABLES_FACS);
+}
+
 static void make_machine(uint32_t megabytes)
 {
 	static struct vm_unit unit = {.memory = unit_memory, .run = run_on_unit};
 	static const struct mc146818_date date = START_DATE;
 	const struct identity_host host = {.fxsr = true};
 	const struct pc_outside outside = {.processor = {set_processor_line, NULL, 0},
+	                                   .nmi = {raise_nmi, NULL, 0},
 	                                   .com1_transmit = transmit,
 	                                   .unknown_port = report_unknown_port};
 
@@ -138,6 +157,10 @@ static void make_machine(uint32_t megabytes)
 	vm.ram = get_pages((uint32_t)vm.ram_size);
 	vm.vcpu.vm = &vm;
 	vm.bus = &pc.bus;
+	vm.local_apic = &pc.local_apic;
+	vm.holes[0] = (struct vm_hole){0xA0000, VGA_TEXT};
+	vm.holes[1] = (struct vm_hole){0xC0000, 0x100000};
+	vm.hole_count = 2;
 	vm.read_time = vm.read_tsc = read_time;
 	vm.acknowledge_interrupt = acknowledge_interrupt;
 	vm.unit = &unit;
@@ -147,6 +170,7 @@ static void make_machine(uint32_t megabytes)
 	mc146818_set_date(&pc.clock, 0, &date);
 	ns16550_set_modem(&pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
 	identity_start(&host);
+	fill_low_memory();
 	control_reset(&vm.vcpu);
 }
 
