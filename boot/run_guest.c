@@ -70,6 +70,7 @@ static void load_kernel(void)
 	        .image = modules[0].bytes,
 	        .image_size = modules[0].size,
 	        .command_line = modules[0].command_line,
+	        .arguments = boot_info.modules[0].text,
 	        .modules = modules + 1,
 	        .module_count = count - 1,
 	        .ram = &ram,
@@ -82,9 +83,16 @@ static void load_kernel(void)
 
 static void enter(struct vcpu *vcpu)
 {
-	vcpu->eip = load.entry.eip;
-	vcpu->registers[VCPU_EAX] = load.entry.eax;
-	vcpu->registers[VCPU_EBX] = load.entry.ebx;
+	const struct load_entry *entry = &load.entry;
+
+	vcpu->eip = entry->eip;
+	vcpu->registers[VCPU_EAX] = entry->eax;
+	vcpu->registers[VCPU_EBX] = entry->ebx;
+	vcpu->registers[VCPU_ESI] = entry->esi;
+	vcpu->gdtr = (struct vcpu_table){entry->gdt_base, entry->gdt_limit};
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+		vcpu->segments[i].selector =
+		        i == VCPU_CS ? entry->code_selector : entry->data_selector;
 }
 
 static void report_line(const char *text)

@@ -37,19 +37,26 @@ static const struct port_range ranges[] = {
         {I8259_MASTER_PORT, I8259_PORTS, 1, "8259 master", pc_read_interrupts, pc_write_interrupts,
          0},
         {I8254_PORT, I8254_PORTS, 1, "8254", i8254_read, i8254_write, offsetof(struct pc, timer)},
+        {I8042_DATA_PORT, 1, 1, "8042 data", i8042_read, i8042_write,
+         offsetof(struct pc, keyboard)},
         {PORT61, 1, 1, "port 0x61", port61_read, port61_write, offsetof(struct pc, port61)},
+        {I8042_COMMAND_PORT, 1, 1, "8042 command", i8042_read, i8042_write,
+         offsetof(struct pc, keyboard)},
+        {MC146818_PORT, MC146818_PORTS, 1, "MC146818", mc146818_read, mc146818_write,
+         offsetof(struct pc, clock)},
+        {PORT92, 1, 1, "port 0x92", port92_read, port92_write, offsetof(struct pc, port92)},
         {I8259_SLAVE_PORT, I8259_PORTS, 1, "8259 slave", pc_read_interrupts, pc_write_interrupts,
          0},
         {PORT_E9, 1, 1, "port 0xE9", port_e9_read, port_e9_write,
          offsetof(struct pc, debug_console)},
         {DEBUG_EXIT_PORT, DEBUG_EXIT_PORTS, 4, "debug-exit", debug_exit_read, debug_exit_write,
          offsetof(struct pc, debug_exit)},
+        {NS16550_COM2, NS16550_PORTS, 1, "COM2", ns16550_read, ns16550_write,
+         offsetof(struct pc, com2)},
         {NS16550_COM1, NS16550_PORTS, 1, "COM1", ns16550_read, ns16550_write,
          offsetof(struct pc, com1)},
         {I8259_LEVEL_PORT, I8259_PORTS, 1, "8259 edge/level", pc_read_interrupts,
          pc_write_interrupts, 0},
-        {POWER_KEYBOARD_PORT, 1, 1, "keyboard reset", power_read, power_write,
-         offsetof(struct pc, power)},
         {ACPI_PM_EVENT_PORT, ACPI_PM_EVENT_PORTS, 4, "ACPI events", acpi_pm_read, acpi_pm_write,
          offsetof(struct pc, acpi_pm)},
         {ACPI_PM_TIMER_PORT, ACPI_PM_TIMER_PORTS, 4, "ACPI timer", acpi_pm_read, acpi_pm_write,
@@ -142,6 +149,25 @@ static void pc_drive_interrupt(void *board, unsigned input, bool level)
 	if (!pc->without.apic)
 		io_apic_set_line(&pc->io_apic, input == PC_TIMER_INTERRUPT ? PC_TIMER_PIN : input,
 		                 level);
+}
+
+static struct line pc_interrupt(struct pc *pc, unsigned input)
+{
+	return (struct line){pc_drive_interrupt, pc, input};
+}
+
+static void pc_wire_lines(struct pc *pc)
+{
+	const struct line reset = {power_pull_reset, &pc->power, 0};
+
+	pc->timer.channel[0].line = pc_interrupt(pc, PC_TIMER_INTERRUPT);
+	pc->keyboard.keyboard_line = pc_interrupt(pc, PC_KEYBOARD_INTERRUPT);
+	pc->keyboard.mouse_line = pc_interrupt(pc, PC_MOUSE_INTERRUPT);
+	pc->keyboard.reset = pc->port92.reset = reset;
+	pc->acpi_pm.line = pc_interrupt(pc, ACPI_TABLES_INTERRUPT);
+	pc->clock.line = pc_interrupt(pc, PC_CLOCK_INTERRUPT);
+	pc->com1.line = pc_interrupt(pc, PC_COM1_INTERRUPT);
+	pc->com2.line = pc_interrupt(pc, PC_COM2_INTERRUPT);
 }
 
 static bool pc_send_message(void *board, const struct local_apic_message *message)
@@ -272,10 +298,8 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 	pc_wire_disk(pc, outside);
 	pc_wire_pci(pc);
 	pc_wire_apics(pc, outside);
-	pc->acpi_pm.line = (struct line){pc_drive_interrupt, pc, ACPI_TABLES_INTERRUPT};
-	pc->timer.channel[0].line = (struct line){pc_drive_interrupt, pc, PC_TIMER_INTERRUPT};
+	pc_wire_lines(pc);
 	pc->port61.timer = &pc->timer;
-	pc->com1.line = (struct line){pc_drive_interrupt, pc, PC_COM1_INTERRUPT};
 	pc->com1.transmit = outside->com1_transmit;
 	pc->com1.owner = outside->owner;
 	pc->debug_console.hand_out = outside->debug_line;
@@ -287,7 +311,11 @@ void pc_reset(struct pc *pc, uint64_t now)
 	i8259_reset(&pc->interrupts);
 	i8254_reset(&pc->timer, now);
 	port61_reset(&pc->port61, now);
+	port92_reset(&pc->port92);
+	i8042_reset(&pc->keyboard);
+	mc146818_reset(&pc->clock);
 	ns16550_reset(&pc->com1);
+	ns16550_reset(&pc->com2);
 	port_e9_reset(&pc->debug_console);
 	debug_exit_reset(&pc->debug_exit);
 	power_reset(&pc->power);
@@ -321,8 +349,10 @@ static void pc_build_tables(struct pc *pc)
 		mp_table_build(&pc->rom);
 }
 
-void pc_start(struct pc *pc, uint64_t now)
+void pc_start(struct pc *pc, uint64_t now, uint64_t ram_size)
 {
+	i8042_start(&pc->keyboard);
+	mc146818_start(&pc->clock, now, ram_size);
 	local_apic_start(&pc->local_apic);
 	pc->io_apic.id = MP_TABLE_IO_APIC;
 	pc_build_tables(pc);
@@ -352,15 +382,19 @@ void pc_advance(struct pc *pc, uint64_t now)
 {
 	i8254_advance(&pc->timer, now);
 	ns16550_advance(&pc->com1, now);
+	ns16550_advance(&pc->com2, now);
+	mc146818_advance(&pc->clock, now);
 	local_apic_advance(&pc->local_apic, now);
 	acpi_pm_advance(&pc->acpi_pm, now);
 }
 
 uint64_t pc_next_due(const struct pc *pc)
 {
-	uint64_t due =
-	        virtual_time_earlier(i8254_next_due(&pc->timer), ns16550_next_due(&pc->com1));
+	uint64_t due = i8254_next_due(&pc->timer);
 
+	due = virtual_time_earlier(due, ns16550_next_due(&pc->com1));
+	due = virtual_time_earlier(due, ns16550_next_due(&pc->com2));
+	due = virtual_time_earlier(due, mc146818_next_due(&pc->clock));
 	due = virtual_time_earlier(due, local_apic_next_due(&pc->local_apic));
 	return virtual_time_earlier(due, acpi_pm_next_due(&pc->acpi_pm));
 }

@@ -14,15 +14,18 @@
 #include "monitor/devices/acpi_pm.h"
 #include "monitor/devices/bus.h"
 #include "monitor/devices/debug_exit.h"
+#include "monitor/devices/i8042.h"
 #include "monitor/devices/i8254.h"
 #include "monitor/devices/i8259.h"
 #include "monitor/devices/ide.h"
 #include "monitor/devices/io_apic.h"
 #include "monitor/devices/line.h"
 #include "monitor/devices/local_apic.h"
+#include "monitor/devices/mc146818.h"
 #include "monitor/devices/ns16550.h"
 #include "monitor/devices/pci.h"
 #include "monitor/devices/port61.h"
+#include "monitor/devices/port92.h"
 #include "monitor/devices/port_e9.h"
 #include "monitor/devices/power.h"
 #include "monitor/devices/rom.h"
@@ -36,14 +39,25 @@ struct pc_without {
 	bool acpi, mp_table; /* the tables; the registers they speak of are always there */
 };
 
-enum { PC_TIMER_INTERRUPT = 0, PC_TIMER_PIN = 2, PC_COM1_INTERRUPT = 4 };
+enum {
+	PC_TIMER_INTERRUPT = 0,
+	PC_TIMER_PIN = 2, /* of the I/O APIC */
+	PC_KEYBOARD_INTERRUPT = 1,
+	PC_COM2_INTERRUPT = 3,
+	PC_COM1_INTERRUPT = 4,
+	PC_CLOCK_INTERRUPT = 8,
+	PC_MOUSE_INTERRUPT = 12,
+};
 
 struct pc {
 	struct bus bus;
 	struct i8259_pair interrupts;
 	struct i8254 timer;
 	struct port61 port61;
-	struct ns16550 com1;
+	struct port92 port92;
+	struct i8042 keyboard;
+	struct mc146818 clock;
+	struct ns16550 com1, com2;
 	struct port_e9 debug_console;
 	struct debug_exit debug_exit;
 	struct power power;
@@ -77,8 +91,9 @@ struct pc_outside {
 void pc_wire(struct pc *pc, const struct pc_outside *outside);
 /* All chips as the power comes on. */
 void pc_reset(struct pc *pc, uint64_t now);
-/* After pc_reset: what PC firmware does to the chips before it starts a kernel. */
-void pc_start(struct pc *pc, uint64_t now);
+/* After pc_reset: what PC firmware does to the chips before it starts a kernel, in a machine with
+ * so much RAM. */
+void pc_start(struct pc *pc, uint64_t now, uint64_t ram_size);
 
 uint32_t pc_read(struct pc *pc, uint64_t now, uint16_t port, unsigned size);
 void pc_write(struct pc *pc, uint64_t now, uint16_t port, unsigned size, uint32_t value);

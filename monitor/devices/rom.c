@@ -27,7 +27,7 @@ void *rom_take(struct rom *rom, uint32_t size, uint32_t *address)
 uint32_t rom_read(void *chip, uint64_t now, uint32_t offset, unsigned size)
 {
 	const struct rom *rom = chip;
-	uint32_t value = UINT32_MAX;
+	uint32_t value = UINT32_MAX >> (32 - 8 * size);
 
 	(void)now;
 	if (offset < ROM_FILLED)

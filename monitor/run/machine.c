@@ -1,6 +1,7 @@
 #include "monitor/run/machine.h"
 
 #include "kernel/clock.h"
+#include "kernel/date.h"
 #include "kernel/frames.h"
 #include "kernel/log.h"
 #include "kernel/page_tables.h"
@@ -85,6 +86,26 @@ static void write_memory(void *machine, uint32_t address, const void *from, uint
 	guest_memory_write(&((struct machine *)machine)->vm, gpa(address), from, size);
 }
 
+static void set_date(struct machine *machine)
+{
+	struct date date;
+
+	if (!date_read(&date))
+		log_warning(machine->vm.name,
+		            "the real machine's clock shows no date; the guest's starts with the "
+		            "year 2000");
+	mc146818_set_date(&machine->pc.clock, 0,
+	                  &(struct mc146818_date){.year = date.year,
+	                                          .month = date.month,
+	                                          .day = date.day,
+	                                          .weekday = date.weekday,
+	                                          .hour = date.hour,
+	                                          .minute = date.minute,
+	                                          .second = date.second});
+	log_info(machine->vm.name, "the guest's clock is set date=%u-%02u-%02uT%02u:%02u:%02u",
+	         date.year, date.month, date.day, date.hour, date.minute, date.second);
+}
+
 static void wire(struct machine *machine, const struct machine_parts *parts)
 {
 	const struct pc_outside outside = {
@@ -108,7 +129,8 @@ static void wire(struct machine *machine, const struct machine_parts *parts)
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
 	pc_wire(&machine->pc, &outside);
 	pc_reset(&machine->pc, 0);
-	pc_start(&machine->pc, 0);
+	pc_start(&machine->pc, 0, machine->vm.ram_size);
+	set_date(machine);
 	ns16550_set_modem(&machine->pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
 }
 

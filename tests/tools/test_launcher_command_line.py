@@ -79,6 +79,13 @@ def test_too_large_for_memory(kernel, tmp_path):
     assert "too large for --memory 32M" in text and "42M" in text
 
 
+@pytest.mark.parametrize("how", [[], ["--native"]], ids=["hypervisor", "native"])
+def test_a_line_that_is_too_long_for_linux(tmp_path, how):
+    kernel = assemble(tmp_path, "linux")
+    text = one_sentence(launch("run", kernel, *how, "--append", "x" * 256))
+    assert "--append has 256 characters" in text and "takes at most 255" in text
+
+
 def test_unreadable_file(kernel):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")

@@ -30,7 +30,7 @@ class Plan:
     """Either `iso` is set, or `kernel` and what belongs to it."""
 
     kernel: Path = None
-    kind: str = None  # "multiboot", "multiboot2", "linux"; "hypervisor" carries both headers
+    kind: str = None  # "multiboot", "multiboot2", "linux", "vmlinux"; "hypervisor" carries both headers
     name: str = None
     arguments: str = ""
     modules: list = field(default_factory=list)
@@ -57,12 +57,17 @@ def guest_name(path, taken=()):
 def plan_native(kernel_path, initrd, append, memory, disk=None):
     """The kernel straight on the machine, as `qemu -kernel` does it."""
     kernel = recognise(kernel_path)
+    if kernel.kind == "vmlinux":
+        raise UserError(
+            f"{kernel.path} is a vmlinux, which only the hypervisor's own loader starts; with --native give its bzImage"
+        )
     plan = Plan(kernel=kernel.path, kind=kernel.kind, name=guest_name(kernel.path), arguments=append)
     if initrd is not None:
         _add_module(plan, initrd, "--initrd", "")
     if disk is not None:
         _check_disk(disk)
         plan.disk = Path(disk)
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
@@ -80,6 +85,7 @@ def plan_guest(kernel_path, initrd, append, memory, options, disk=None):
         _add_module(plan, initrd, "--initrd", "")
     if disk is not None:
         _add_module(plan, disk, "--disk", "")
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
@@ -121,6 +127,14 @@ def _check_disk(path):
         size = file.seek(0, 2)
     if not size or size % SECTOR:
         raise UserError(f"{path} is not a disk image: it has {size} bytes, expected a multiple of {SECTOR}")
+
+
+def _check_line(kernel, append):
+    length = len(append.encode("utf-8", "surrogateescape"))
+    if kernel.longest_line is not None and length > kernel.longest_line:
+        raise UserError(
+            f"--append has {length} characters, but {kernel.path} takes at most {kernel.longest_line}"
+        )
 
 
 def _check_memory(kernel, initrd, memory):

@@ -173,12 +173,78 @@ TEST(pc_com1_interrupts_on_line_four)
 	CHECK_EQ(pc_read(&pc, due, 0x3F8, 1), 'x');
 }
 
+TEST(pc_the_clock_interrupts_on_line_eight)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	out(0x20, 0x20);
+	out(0x21, 0xFB);
+	out(0x70, 0x0A);
+	out(0x71, 0x26);
+	out(0x70, 0x0B);
+	out(0x71, 0x42);
+	uint64_t due = pc_next_due(&pc);
+	CHECK(due < i8254_time_of(1001) + 976563);
+	pc_advance(&pc, 976563);
+	CHECK(pc_acknowledge(&pc, 976563, &vector));
+	CHECK_EQ(vector, 0x28);
+}
+
+TEST(pc_the_keyboard_interrupts_on_line_one)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	i8042_start(&pc.keyboard);
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	out(0x20, 0x20);
+	CHECK(i8042_press(&pc.keyboard, 0x1C, true));
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(vector, 0x21);
+	CHECK_EQ(pc_read(&pc, 0, 0x60, 1), 0x1E);
+}
+
+TEST(pc_three_chips_pull_reset)
+{
+	set_up();
+	CHECK(!pc.power.reset_requested);
+	out(0x64, 0xFE);
+	CHECK(pc.power.reset_requested);
+	set_up();
+	out(0x92, 0x01);
+	CHECK(pc.power.reset_requested);
+	set_up();
+	out(0xCF9, 0x06);
+	CHECK(pc.power.reset_requested);
+}
+
+TEST(pc_com2_is_there_and_nobody_listens)
+{
+	uint8_t vector = 0;
+
+	set_up_kernel();
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	out(0x20, 0x20);
+	out(0x2FB, 3);
+	out(0x2F8, 'A');
+	CHECK_STR(seen.com1, "");
+	CHECK_EQ(pc_read(&pc, 0, 0x2FD, 1), 0x60);
+	CHECK_EQ(pc_read(&pc, 0, 0x2FE, 1), 0x00);
+	out(0x2FC, 8);
+	out(0x2F9, 2);
+	CHECK(pc_acknowledge(&pc, 0, &vector));
+	CHECK_EQ(vector, 0x23);
+	CHECK_EQ(seen.unknown, 0);
+}
+
 TEST(pc_starts_as_firmware_leaves_it)
 {
 	uint8_t vector = 0;
 
 	set_up();
-	pc_start(&pc, 0);
+	pc_start(&pc, 0, 64 << 20);
 	CHECK_EQ(pc_read(&pc, 0, 0x21, 1), 0xF8);
 	CHECK_EQ(pc_read(&pc, 0, 0xA1, 1), 0xFF);
 	CHECK_EQ(pc_read(&pc, 0, 0x3FB, 1), 0x03);
@@ -254,7 +320,7 @@ TEST(pc_without_apics)
 	pc.without.apic = true;
 	wire(&pc, &seen);
 	pc_reset(&pc, 0);
-	pc_start(&pc, 0);
+	pc_start(&pc, 0, 64 << 20);
 	CHECK(!bus_read_memory(&pc.bus, 0, 0xFEE00030, 4, &value));
 	CHECK(!bus_read_memory(&pc.bus, 0, 0xFEC00000, 4, &value));
 	CHECK(seen.interrupt);
