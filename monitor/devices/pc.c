@@ -63,8 +63,48 @@ static const struct port_range ranges[] = {
          offsetof(struct pc, acpi_pm)},
         {POWER_CONTROL_PORT, 2, 2, "power control", power_read, power_write,
          offsetof(struct pc, power)},
+};
+
+/* The reset control register lies within the address register of the PCI bus, which is for words of
+ * four bytes only. */
+static uint32_t pc_read_pci(void *board, uint64_t now, uint16_t port, unsigned size)
+{
+	struct pc *pc = board;
+	uint32_t value = 0;
+
+	if (port >= PCI_DATA_PORT || size == 4)
+		return pci_read(&pc->pci, now, port, size);
+	for (unsigned i = 0; i < size; i++) {
+		bool is_reset = port + i == POWER_RESET_PORT;
+		value |= (is_reset ? power_read(&pc->power, now, POWER_RESET_PORT, 1) : 0xFF)
+		         << 8 * i;
+	}
+	return value;
+}
+
+static void pc_write_pci(void *board, uint64_t now, uint16_t port, unsigned size, uint32_t value)
+{
+	struct pc *pc = board;
+	unsigned shift = 8 * (unsigned)(POWER_RESET_PORT - port);
+
+	if (port >= PCI_DATA_PORT || size == 4)
+		pci_write(&pc->pci, now, port, size, value);
+	else if (port <= POWER_RESET_PORT && port + size > POWER_RESET_PORT)
+		power_write(&pc->power, now, POWER_RESET_PORT, 1, value >> shift & 0xFF);
+}
+
+static const struct port_range pci_ranges[] = {
+        {PCI_ADDRESS_PORT, 8, 4, "PCI", pc_read_pci, pc_write_pci, 0},
+};
+
+static const struct port_range without_pci_ranges[] = {
         {POWER_RESET_PORT, 1, 1, "reset control", power_read, power_write,
          offsetof(struct pc, power)},
+};
+
+static const struct port_range ide_ranges[] = {
+        {IDE_PORT, IDE_PORTS, 4, "IDE", ide_read, ide_write, offsetof(struct pc, ide)},
+        {IDE_CONTROL_PORT, 1, 1, "IDE control", ide_read, ide_write, offsetof(struct pc, ide)},
 };
 
 static const struct port_range vga_ranges[] = {
@@ -182,6 +222,71 @@ static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
+static uint32_t pc_read_master(void *board, uint64_t now, uint16_t port, unsigned size)
+{
+	struct pc *pc = board;
+
+	(void)now;
+	return ide_read_master(&pc->ide, port - pc->ide_master_port, size);
+}
+
+static void pc_write_master(void *board, uint64_t now, uint16_t port, unsigned size, uint32_t value)
+{
+	struct pc *pc = board;
+
+	(void)now;
+	ide_write_master(&pc->ide, port - pc->ide_master_port, size, value);
+}
+
+/* The bus master's ports follow its base register. Where somebody else is already, it is nowhere.
+ */
+static void pc_place_master(void *board, enum pci_function_index function)
+{
+	struct pc *pc = board;
+	uint16_t port = pci_register(&pc->pci, PCI_IDE, PCI_BASE_4, 2) & 0xFFF0;
+	bool is_on = pci_register(&pc->pci, PCI_IDE, PCI_COMMAND, 2) & PCI_COMMAND_IO;
+	const struct bus_range range = {.first = port,
+	                                .last = (uint16_t)(port + IDE_MASTER_PORTS - 1),
+	                                .widest = 4,
+	                                .name = "IDE bus master",
+	                                .read = pc_read_master,
+	                                .write = pc_write_master,
+	                                .chip = pc};
+
+	if (function != PCI_IDE)
+		return;
+	if (pc->ide_master_port)
+		bus_detach(&pc->bus, pc->ide_master_port);
+	pc->ide_master_port = 0;
+	if (pc->pci.functions[PCI_IDE].is_there && is_on && port && bus_attach(&pc->bus, &range))
+		pc->ide_master_port = port;
+}
+
+static void pc_wire_disk(struct pc *pc, const struct pc_outside *outside)
+{
+	pc->ide.disk.image = outside->disk;
+	pc->ide.disk.sectors = outside->disk_sectors;
+	if (!outside->disk)
+		return;
+	pc_attach(pc, ide_ranges, COUNT(ide_ranges));
+	pc->ide.line = (struct line){pc_drive_interrupt, pc, IDE_INTERRUPT};
+	pc->ide.read_memory = outside->read_memory;
+	pc->ide.write_memory = outside->write_memory;
+	pc->ide.owner = outside->owner;
+}
+
+static void pc_wire_pci(struct pc *pc)
+{
+	if (pc->without.pci) {
+		pc_attach(pc, without_pci_ranges, COUNT(without_pci_ranges));
+		return;
+	}
+	pc_attach(pc, pci_ranges, COUNT(pci_ranges));
+	pc->pci.written = pc_place_master;
+	pc->pci.owner = pc;
+	pc_place_master(pc, PCI_IDE);
+}
+
 void pc_wire(struct pc *pc, const struct pc_outside *outside)
 {
 	pc->bus.report = outside->unknown_port;
@@ -190,6 +295,8 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 	if (!pc->without.vga)
 		pc_attach(pc, vga_ranges, COUNT(vga_ranges));
 	pc_attach_memory(pc, &rom_range, &pc->rom);
+	pc_wire_disk(pc, outside);
+	pc_wire_pci(pc);
 	pc_wire_apics(pc, outside);
 	pc_wire_lines(pc);
 	pc->port61.timer = &pc->timer;
@@ -217,6 +324,9 @@ void pc_reset(struct pc *pc, uint64_t now)
 	vga_reset(&pc->vga);
 	acpi_pm_reset(&pc->acpi_pm, now);
 	rom_reset(&pc->rom);
+	ide_reset(&pc->ide);
+	pci_reset(&pc->pci, pc->ide.disk.image && !pc->without.pci);
+	pc_place_master(pc, PCI_IDE);
 }
 
 /* Vectors 8 and 0x70, timer, keyboard and cascade open, ACPI's line a level; counter 0 goes
@@ -234,7 +344,7 @@ static const struct {
 static void pc_build_tables(struct pc *pc)
 {
 	if (!pc->without.acpi)
-		acpi_tables_build(&pc->rom, !pc->without.apic, false);
+		acpi_tables_build(&pc->rom, !pc->without.apic, !pc->without.pci);
 	if (!pc->without.mp_table && !pc->without.apic)
 		mp_table_build(&pc->rom);
 }

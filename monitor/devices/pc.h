@@ -17,11 +17,13 @@
 #include "monitor/devices/i8042.h"
 #include "monitor/devices/i8254.h"
 #include "monitor/devices/i8259.h"
+#include "monitor/devices/ide.h"
 #include "monitor/devices/io_apic.h"
 #include "monitor/devices/line.h"
 #include "monitor/devices/local_apic.h"
 #include "monitor/devices/mc146818.h"
 #include "monitor/devices/ns16550.h"
+#include "monitor/devices/pci.h"
 #include "monitor/devices/port61.h"
 #include "monitor/devices/port92.h"
 #include "monitor/devices/port_e9.h"
@@ -33,6 +35,7 @@
 struct pc_without {
 	bool apic; /* both of them: interrupts come from the 8259 pair */
 	bool vga;
+	bool pci; /* and with it the bus master of the disk, which has its ports from there */
 	bool acpi, mp_table; /* the tables; the registers they speak of are always there */
 };
 
@@ -63,6 +66,9 @@ struct pc {
 	struct vga vga;
 	struct acpi_pm acpi_pm;
 	struct rom rom;
+	struct pci pci;
+	struct ide ide;           /* on the board if there is a disk */
+	uint16_t ide_master_port; /* where the bus master is; 0: nowhere */
 	struct pc_without without;
 };
 
@@ -72,7 +78,12 @@ struct pc_outside {
 	void (*com1_transmit)(void *owner, uint8_t byte);
 	void (*debug_line)(void *owner, const char *line, unsigned length);
 	void (*unknown_port)(void *owner, const struct bus_unknown *access);
-	void *owner; /* of the three above */
+	/* Guest memory, for devices that get there by themselves. */
+	void (*read_memory)(void *owner, uint32_t address, void *to, uint32_t size);
+	void (*write_memory)(void *owner, uint32_t address, const void *from, uint32_t size);
+	void *owner;   /* of the functions above */
+	uint8_t *disk; /* its sectors; NULL: there is none */
+	uint64_t disk_sectors;
 };
 
 /* First for a new machine, and again for a copy; state and counters stay as they are. What the

@@ -76,6 +76,16 @@ static void report_unknown_port(void *owner, const struct bus_unknown *access)
 	         access->port, access->size, access->write ? "write" : "read");
 }
 
+static void read_memory(void *machine, uint32_t address, void *to, uint32_t size)
+{
+	guest_memory_read(&((struct machine *)machine)->vm, gpa(address), to, size);
+}
+
+static void write_memory(void *machine, uint32_t address, const void *from, uint32_t size)
+{
+	guest_memory_write(&((struct machine *)machine)->vm, gpa(address), from, size);
+}
+
 static void set_date(struct machine *machine)
 {
 	struct date date;
@@ -96,7 +106,7 @@ static void set_date(struct machine *machine)
 	         date.year, date.month, date.day, date.hour, date.minute, date.second);
 }
 
-static void wire(struct machine *machine)
+static void wire(struct machine *machine, const struct machine_parts *parts)
 {
 	const struct pc_outside outside = {
 	        .processor = {set_processor_line, &machine->vm, 0},
@@ -104,7 +114,11 @@ static void wire(struct machine *machine)
 	        .com1_transmit = transmit,
 	        .debug_line = hand_out_debug_line,
 	        .unknown_port = report_unknown_port,
+	        .read_memory = read_memory,
+	        .write_memory = write_memory,
 	        .owner = machine,
+	        .disk = parts->disk,
+	        .disk_sectors = parts->disk_sectors,
 	};
 
 	machine->vm.vcpu.vm = &machine->vm;
@@ -183,7 +197,7 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	make_holes(&machine->vm, !parts->without.vga);
 	if (!parts->without.vga)
 		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
-	wire(machine);
+	wire(machine, parts);
 	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
@@ -236,11 +250,22 @@ uint64_t machine_next_due(const struct machine *machine)
 	return pc_next_due(&machine->pc);
 }
 
+static void report_disk(const struct machine *machine)
+{
+	const struct ata_disk *disk = &machine->pc.ide.disk;
+
+	if (disk->sectors_written)
+		log_info(machine->vm.name,
+		         "what was written to the disk is lost now sectors-written=%u",
+		         (uint32_t)disk->sectors_written);
+}
+
 void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
 	machine_show(machine);
+	report_disk(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
 	machine->vm.ram = NULL;

@@ -17,6 +17,8 @@ struct machine_parts {
 	uint32_t memory_mb;
 	struct pc_without without;
 	bool screen_on_console;
+	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
+	uint32_t disk_sectors;
 };
 
 struct machine {
