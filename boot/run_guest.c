@@ -61,15 +61,20 @@ static void load_kernel(void)
 	        .owner = &machine.vm,
 	};
 
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < boot_info.module_count; i++)
-		modules[i] = as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
+		if (i + 1 != options.disk)
+			modules[count++] =
+			        as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
 	const struct load_request request = {
 	        .image = modules[0].bytes,
 	        .image_size = modules[0].size,
 	        .command_line = modules[0].command_line,
 	        .arguments = boot_info.modules[0].text,
+	        .text_screen = !machine.pc.without.vga,
 	        .modules = modules + 1,
-	        .module_count = boot_info.module_count - 1,
+	        .module_count = count - 1,
 	        .ram = &ram,
 	};
 	if (kernel_image_load(&load, &request))
@@ -105,6 +110,51 @@ static void report_stop(void)
 	log_error(machine.vm.name, "%s", machine.vm.exit_text);
 }
 
+/* The module with the disk, in which the guest will write. */
+static const struct boot_module *find_disk(void)
+{
+	if (!options.disk)
+		return NULL;
+	if (options.disk < 2 || options.disk > boot_info.module_count) {
+		print_to_buffer(problem, sizeof(problem),
+		                "disk=%u names no module that could be a disk: there are %u, and "
+		                "the first is the kernel",
+		                options.disk, boot_info.module_count);
+		machine_refuse("boot", problem);
+	}
+	const struct boot_module *disk = &boot_info.modules[options.disk - 1];
+	uint32_t size = (uint32_t)(disk->end - disk->start);
+	if (!size || size % ATA_SECTOR) {
+		print_to_buffer(problem, sizeof(problem),
+		                "a disk consists of sectors of %u bytes, but the file has %u bytes",
+		                ATA_SECTOR, size);
+		machine_refuse(disk->name, problem);
+	}
+	log_info("vm0",
+	         "the disk is in memory, and what is written to it is lost in the end "
+	         "file=\"%s\" sectors=%u",
+	         disk->name, size / ATA_SECTOR);
+	return disk;
+}
+
+static struct machine_parts parts_of_options(void)
+{
+	const struct boot_module *disk = find_disk();
+
+	return (struct machine_parts){
+	        .memory_mb = options.guest_memory,
+	        .engine = engines[options.engine],
+	        .without = {.apic = options.apic == OPTION_NO,
+	                    .vga = options.vga == OPTION_VGA_NO,
+	                    .acpi = options.acpi == OPTION_NO,
+	                    .mp_table = options.mp_table == OPTION_NO,
+	                    .pci = options.pci == OPTION_NO},
+	        .disk = disk ? (uint8_t *)(uint32_t)disk->start : NULL,
+	        .disk_sectors = disk ? (uint32_t)(disk->end - disk->start) / ATA_SECTOR : 0,
+	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
+	};
+}
+
 void run_guest(void)
 {
 	static const char *const words[EXIT_REASONS] = {
@@ -119,8 +169,8 @@ void run_guest(void)
 		machine_refuse("boot",
 		               "mode=run needs a guest kernel as first module, but the boot "
 		               "loader handed over none");
-	if (!machine_create(&machine, "vm0", options.guest_memory, engine, problem,
-	                    sizeof(problem)))
+	const struct machine_parts parts = parts_of_options();
+	if (!machine_create(&machine, "vm0", &parts, problem, sizeof(problem)))
 		machine_refuse("vm0", problem);
 	load_kernel();
 	enter(&machine.vm.vcpu);

@@ -29,5 +29,5 @@ run-linux: linux
 
 test-linux:
 	@tools/setup test linux
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all interpret-here
 	@$(TEST_PYTHON) -m pytest tests/guests/linux_boot.py -v -rs $(ARGS)

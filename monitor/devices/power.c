@@ -1,5 +1,6 @@
 #include "monitor/devices/power.h"
 
+#define CONTROL_INTERRUPTS (1u << 0)  /* SCI_EN: there is no other mode than ACPI's */
 #define CONTROL_SLEEP      (1u << 13) /* SLP_EN */
 #define CONTROL_SLEEP_TYPE (7u << 10)
 #define RESET_NOW          (1u << 2)
@@ -21,7 +22,8 @@ uint32_t power_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 
 	(void)now;
 	(void)size;
-	return port == POWER_CONTROL_PORT ? power->control : power->reset_control;
+	return port == POWER_CONTROL_PORT ? power->control | CONTROL_INTERRUPTS
+	                                  : power->reset_control;
 }
 
 void power_pull_reset(void *chip, unsigned input, bool level)

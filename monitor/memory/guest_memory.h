@@ -1,8 +1,9 @@
 /* The guest's physical memory: the only place where it is touched by its own addresses.
  *
- * RAM starts at 0. Outside it reads give all ones and writes go nowhere, as on a bus that nobody
- * answers, and both are counted. Whoever watches a page (memory/watch.c) is told of what was
- * written. */
+ * RAM starts at 0 and has holes. What is not RAM goes to the device on the bus that claims it, in
+ * accesses of four, two and one bytes; where there is none, reads give all ones and writes go
+ * nowhere, as on a bus that nobody answers, and both are counted. Whoever watches a page of RAM
+ * (memory/watch.c) is told of what was written. */
 #ifndef MONITOR_MEMORY_GUEST_MEMORY_H
 #define MONITOR_MEMORY_GUEST_MEMORY_H
 
@@ -22,7 +23,8 @@ static inline void guest_memory_write(struct vm *vm, gpa_t at, const void *from,
 	guest_memory_write_telling(vm, at, from, size, WATCH_ALL);
 }
 
-/* The page in our memory, NULL where the guest has no RAM. */
+/* The page in our memory, NULL where the guest has no RAM: then the two above must be asked, for
+ * each access of the guest's anew and with its size. */
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page);
 
 #endif

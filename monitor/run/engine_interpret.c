@@ -23,7 +23,7 @@ static enum exit_reason run(struct machine *machine)
 	for (uint32_t done = 0; done < ENGINE_SLICE;) {
 		if (machine_has_ended(machine))
 			return vm->exit;
-		if (vcpu->halted && !vm->interrupt_waits)
+		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
 			return EXIT_halted;
 		done += interpret_run(vcpu, ENGINE_SLICE - done);
 	}

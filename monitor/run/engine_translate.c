@@ -73,7 +73,7 @@ static enum exit_reason run(struct machine *machine)
 			return vm->exit;
 		if (vm->device_accesses != accesses)
 			return EXIT_device;
-		if (vcpu->halted && !vm->interrupt_waits)
+		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
 			return EXIT_halted;
 		if (engine_take_events(vcpu))
 			continue;

@@ -10,10 +10,23 @@
 
 #include "kernel/clock.h"
 #include "monitor/devices/pc.h"
-#include "monitor/run/direct.h"
-#include "monitor/run/translated.h"
 #include "monitor/run/canaries.h"
+#include "monitor/run/direct.h"
+#include "monitor/run/display.h"
+#include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
+
+struct engine;
+
+/* What the guest's machine is made of. */
+struct machine_parts {
+	uint32_t memory_mb;
+	const struct engine *engine;
+	struct pc_without without;
+	bool screen_on_console;
+	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
+	uint32_t disk_sectors;
+};
 
 struct machine {
 	struct vm vm;
@@ -26,13 +39,12 @@ struct machine {
 	uint64_t alarm_due;
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 	struct canaries canaries;
+	struct display display;
 };
 
-struct engine;
-
 /* False, with one sentence, when there is not enough memory for the guest. */
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb,
-                    const struct engine *engine, char *problem, size_t size);
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size);
 
 void machine_note_end(struct machine *machine);
 
@@ -49,6 +61,9 @@ static inline bool machine_has_ended(struct machine *machine)
 
 /* Gives the chips their time and the console's input. */
 void machine_advance(struct machine *machine);
+
+/* Shows what the guest has on its screen; for whoever does nothing for a while. */
+void machine_show(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */
 uint64_t machine_next_due(const struct machine *machine);

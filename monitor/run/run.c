@@ -37,10 +37,11 @@ static void wait_for_interrupt(struct machine *machine)
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
-	if (machine->vm.interrupt_waits || machine->vm.ended) {
+	if (machine->vm.interrupt_waits || machine->vm.vcpu.nmi_pending || machine->vm.ended) {
 		x86_enable_interrupts();
 		return;
 	}
+	machine_show(machine);
 	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),

@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct local_apic;
 struct shadow;
 struct shadow_tables;
 struct vm;
@@ -22,6 +23,12 @@ enum exit_reason {
 };
 
 #define VM_REASON_MAX 200
+#define VM_HOLES      4
+
+/* A range of guest-physical addresses among RAM's that is not RAM, in whole pages. */
+struct vm_hole {
+	uint32_t start, end;
+};
 
 /* One instruction for the real x87, MMX and SSE unit: its bytes, with any memory operand at
  * vm_unit.memory plus `skew`, and the registers it starts with and leaves. */
@@ -59,9 +66,12 @@ struct vm {
 	const char *name;
 	struct vcpu vcpu;
 
-	/* memory/guest_memory.c: RAM from guest-physical 0, contiguous in ours. */
+	/* memory/guest_memory.c: RAM from guest-physical 0, contiguous in ours. The frames behind
+	 * the holes lie fallow. */
 	uint8_t *ram;
 	uint64_t ram_size;
+	struct vm_hole holes[VM_HOLES]; /* ascending */
+	uint32_t hole_count;
 	uint64_t accesses_outside_ram;
 
 	/* memory/watch.c: a byte for each page of RAM that has begun: bits of enum watcher, and
@@ -73,8 +83,10 @@ struct vm {
 	/* memory/shadow.c: NULL where no engine runs the guest directly. */
 	struct shadow *shadow;
 
-	/* devices/: where in and out go. Time is virtual nanoseconds. */
+	/* devices/: where in and out go, and what is not RAM; NULL in a machine without. Time is
+	 * virtual nanoseconds. */
 	struct bus *bus;
+	struct local_apic *local_apic;
 	uint32_t device_accesses; /* by instructions: a device may be due at another time since */
 	uint64_t (*read_time)(const struct vm *vm);
 	uint64_t (*read_tsc)(const struct vm *vm);

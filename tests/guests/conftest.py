@@ -20,8 +20,13 @@ MACHINES = QEMU + BOCHS
 
 # How a guest is run: natively everywhere, and deprivileged on one machine of each kind.
 NATIVE = "native"
-ENGINES = ["interpret"]
-DEPRIVILEGED = [("qemu", "max", engine) for engine in ENGINES] + [("bochs", "corei7_skylake_x", engine) for engine in ENGINES]
+ENGINES = ["interpret", "trap", "translate"]
+# What trap cannot catch is less where UMIP catches it.
+DEPRIVILEGED = [("qemu", "max", engine) for engine in ENGINES] + [
+    ("bochs", "corei7_skylake_x", "interpret"),
+    ("bochs", "corei7_icelake_u", "trap"),
+    ("bochs", "corei7_skylake_x", "translate"),
+]
 WAYS = [machine + (NATIVE,) for machine in MACHINES] + DEPRIVILEGED
 
 # The last of the hypervisor's own lines on the console; what follows is the guest's, byte for byte.

@@ -10,6 +10,7 @@ from conftest import ENGINES, RINGFENCE
 
 ROOT = Path(RINGFENCE).parent
 LINUX = ROOT / "build" / "linux"
+HERE = ROOT / "build" / "interpret_here"
 FLAVOURS = ("686", "686-pae")
 
 # What a log must not have, unless the same kernel says it natively too.
@@ -78,6 +79,21 @@ def check_session(status, text, flavour):
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_linux_natively(flavour, native_console):
     check_session(*native_console(flavour), flavour)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kernel, memory", [("vmlinuz-686", 128), ("vmlinuz-686-pae", 128), ("vmlinux-686", 40), ("vmlinux-686-pae", 1024)])
+def test_linux_interpreted_on_this_computer(kernel, memory):
+    """Without a machine underneath, hence quickly enough for all that a bzImage does before its first
+    line, and with nothing on the command line but the console."""
+    for path in (HERE, LINUX / kernel, LINUX / "initrd"):
+        if not path.exists():
+            pytest.skip(f"{path.relative_to(ROOT)} is not there; `make test-linux` makes it")
+    command = [HERE, LINUX / kernel, LINUX / "initrd", "console=ttyS0", str(memory)]
+    typed = f"{COMMANDS}\nexit\n".encode()
+    result = subprocess.run(command, input=typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    text = result.stdout.decode("latin1").replace("\r", "")
+    check_session(result.returncode, text, kernel.partition("-")[2])
 
 
 @pytest.mark.timeout(SECONDS["interpret"] + SECONDS["native"] + 30)

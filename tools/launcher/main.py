@@ -42,8 +42,8 @@ def _plan(options):
     if options.command == "boot":
         return plan_menu() if options.menu else plan_hypervisor(options.boot, options.module)
     if options.native:
-        return plan_native(options.kernel, options.initrd, options.append, options.memory)
-    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options))
+        return plan_native(options.kernel, options.initrd, options.append, options.memory, options.disk)
+    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options), options.disk)
     options.memory += memory_beside_guest(plan)
     return plan
 

@@ -87,6 +87,11 @@ def _build_parser():
         "or a Linux bzImage or (not with --native) vmlinux; recognised by its content",
     )
     run.add_argument("--initrd", metavar="FILE", help="Linux's initial ramdisk; for Multiboot kernels a module")
+    run.add_argument(
+        "--disk",
+        metavar="FILE",
+        help="a disk image: the kernel's first IDE disk; the file is only read, and what is written is lost in the end",
+    )
     run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
     run.add_argument("--native", action="store_true", help="run it without the hypervisor: the reference")
     run.add_argument(
@@ -186,7 +191,7 @@ def _add_common(parser):
 
 
 VALUE_OPTIONS = frozenset(
-    "--initrd --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot".split()
+    "--initrd --disk --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot".split()
 )
 
 

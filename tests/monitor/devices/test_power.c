@@ -18,7 +18,7 @@ TEST(sleep_type_0_with_enable_is_off)
 	CHECK(!power.off_requested);
 	out(POWER_CONTROL_PORT, 2, 0x2000);
 	CHECK(power.off_requested && !power.reset_requested);
-	CHECK_EQ(power_read(&power, 0, POWER_CONTROL_PORT, 2), 0);
+	CHECK_EQ(power_read(&power, 0, POWER_CONTROL_PORT, 2), 1);
 }
 
 TEST(reset_control_resets_on_bit_2)

@@ -113,6 +113,20 @@ TEST(linux_is_told_the_memory)
 	CHECK_EQ(get32(last + 20), 0);
 }
 
+TEST(linux_is_told_of_a_screen_where_there_is_one)
+{
+	make_bzimage();
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(get32(load.information + 4), 0);
+	CHECK_EQ(get32(load.information + 0xC), 0);
+	request.text_screen = true;
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(get32(load.information + 4), 0x50030000);
+	CHECK_EQ(get32(load.information + 8), 0x00030000);
+	CHECK_EQ(get32(load.information + 0xC), 0x01190000);
+	CHECK_EQ(get32(load.information + 0x10), 16);
+}
+
 TEST(linux_ramdisk_lies_as_high_as_the_header_allows)
 {
 	static const struct {
