@@ -65,7 +65,7 @@ static enum exit_reason run(struct machine *machine)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct vm *vm = &machine->vm;
-	uint32_t seen = interrupts_seen(), accesses = vm->device_accesses, done = 0;
+	uint32_t seen = machine->interrupts_seen, accesses = vm->device_accesses, done = 0;
 	bool interrupted = false;
 
 	while (done < ENGINE_SLICE && !interrupted) {

@@ -17,7 +17,7 @@ static enum exit_reason run(struct machine *machine)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct vm *vm = &machine->vm;
-	uint32_t seen = interrupts_seen(), accesses = vm->device_accesses, done = 0;
+	uint32_t seen = machine->interrupts_seen, accesses = vm->device_accesses, done = 0;
 
 	while (done < ENGINE_SLICE) {
 		if (machine_has_ended(machine))

@@ -37,6 +37,7 @@ struct machine {
 	struct translated translated;
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
+	uint32_t interrupts_seen; /* when the chips were last looked at */
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 	struct canaries canaries;
 	struct display display;

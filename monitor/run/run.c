@@ -1,6 +1,7 @@
 #include "monitor/run/run.h"
 
 #include "kernel/clock.h"
+#include "kernel/interrupts.h"
 #include "kernel/log.h"
 #include "kernel/statistics.h"
 #include "kernel/trace.h"
@@ -52,7 +53,16 @@ static void wait_for_interrupt(struct machine *machine)
 	clock_cancel_timer(&timer);
 }
 
-/* The interrupt alone is what matters: it brings the processor back from the guest. */
+/* The interrupt alone is what matters: it brings the processor back from the guest. What has rung
+ * is set anew, even for the same time. */
+static void on_alarm(struct timer *timer)
+{
+	struct machine *machine =
+	        (struct machine *)((char *)timer - offsetof(struct machine, alarm));
+
+	machine->alarm_due = 0;
+}
+
 static void set_alarm(struct machine *machine)
 {
 	uint64_t due = machine_next_due(machine);
@@ -60,7 +70,7 @@ static void set_alarm(struct machine *machine)
 	if (!machine->engine->needs_alarm || due == machine->alarm_due)
 		return;
 	machine->alarm_due = due;
-	machine->alarm.expired = do_nothing;
+	machine->alarm.expired = on_alarm;
 	clock_cancel_timer(&machine->alarm);
 	if (due != VIRTUAL_TIME_NEVER)
 		clock_set_timer(&machine->alarm, machine->started_ns + due);
@@ -103,6 +113,9 @@ static void report_exits(const struct machine *machine)
 void run(struct machine *machine)
 {
 	while (!machine->vm.ended) {
+		/* Before the chips are looked at: an alarm that rings from here on is not missed.
+		 */
+		machine->interrupts_seen = interrupts_seen();
 		machine_advance(machine);
 		set_alarm(machine);
 		if (run_engine(machine) == EXIT_halted)
