@@ -21,6 +21,7 @@
 
 #define EFLAGS_TF (1u << 8)
 #define EFLAGS_IF (1u << 9)
+#define EFLAGS_VM (1u << 17)
 
 #define MSR_EFER 0xC0000080u
 #define EFER_NXE (1u << 11)

@@ -104,6 +104,8 @@ bool shadow_start(struct vm *vm, const struct shadow_setup *setup)
 	shadow->large_pages = !(setup->ram_machine % (1u << SHADOW_LARGE_BIT));
 	shadow->frames = (uint32_t)(vm->ram_size / GUEST_PAGE_SIZE);
 	shadow->page_count = setup->page_count;
+	for (uint32_t i = 0; i < vm->hole_count; i++)
+		shadow->holes_end = (uint32_t)(vm->holes[i].end >> SHADOW_FRAME_BIT);
 	memset(setup->pages, 0, (size_t)setup->page_count * GUEST_PAGE_SIZE);
 	shadow_pool_start(shadow, setup->pages);
 	count_watched(shadow);
@@ -160,7 +162,7 @@ static void set_mode(struct shadow *shadow, const struct vcpu *vcpu, uint32_t mo
 static enum shadow_role find_pae_directory(const struct shadow *shadow, uint64_t pointer,
                                            uint32_t *frame)
 {
-	if (!(pointer & ENTRY_PRESENT) || pointer >> SHADOW_FRAME_BIT >= shadow->frames)
+	if (!(pointer & ENTRY_PRESENT) || !shadow_has_frame(shadow, pointer >> SHADOW_FRAME_BIT))
 		return SHADOW_DIRECTORY_EMPTY;
 	*frame = (uint32_t)pointer >> SHADOW_FRAME_BIT;
 	return SHADOW_DIRECTORY_PAE;
@@ -175,7 +177,7 @@ static enum shadow_role find_directory(const struct shadow *shadow, const struct
 		return SHADOW_DIRECTORY_DIRECT;
 	if (shadow->mode & VCPU_CR4_PAE)
 		return find_pae_directory(shadow, vcpu->pdptes[quarter], frame);
-	if (vcpu->cr3 >> SHADOW_FRAME_BIT >= shadow->frames)
+	if (!shadow_has_frame(shadow, vcpu->cr3 >> SHADOW_FRAME_BIT))
 		return SHADOW_DIRECTORY_EMPTY;
 	*frame = vcpu->cr3 >> SHADOW_FRAME_BIT;
 	return SHADOW_DIRECTORY_TWO_LEVEL;
@@ -297,7 +299,7 @@ static bool is_for_interpreter(const struct vcpu *vcpu, gva_t at, uint32_t acces
 	const struct shadow *shadow = vcpu->vm->shadow;
 	uint64_t frame = found->page.value >> SHADOW_FRAME_BIT;
 
-	if (shadow_slot_holds(shadow, at.value) || frame >= shadow->frames)
+	if (shadow_slot_holds(shadow, at.value) || !shadow_has_frame(shadow, frame))
 		return true;
 	return (access & PAGE_WALK_WRITE) &&
 	       (!found->writable || watch_is_watched(vcpu->vm, found->page));

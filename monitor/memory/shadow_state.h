@@ -55,8 +55,9 @@ struct shadow {
 	uint32_t root_machine;
 	uint32_t pages_machine, ram_machine;
 	bool no_execute;
-	bool large_pages; /* RAM is aligned in the machine so that they are possible */
-	uint32_t frames;  /* whole pages of RAM */
+	bool large_pages;   /* RAM is aligned in the machine so that they are possible */
+	uint32_t frames;    /* whole pages of RAM */
+	uint32_t holes_end; /* the first page behind all holes in RAM */
 
 	/* shadow.c: what the root is for. */
 	bool root_is_good;
@@ -119,11 +120,31 @@ static inline bool shadow_is_slot(const struct shadow *shadow, const struct shad
 	       ((uint32_t)page->part << 9 | (index & ~1u)) == shadow->slot >> SHADOW_LARGE_BIT;
 }
 
+/* Whether the page is RAM: it may be shown to the processor. */
+static inline bool shadow_has_frame(const struct shadow *shadow, uint64_t frame)
+{
+	const struct vm *vm = shadow->vm;
+
+	if (frame >= shadow->holes_end)
+		return frame < shadow->frames;
+	for (uint32_t i = 0; i < vm->hole_count; i++)
+		if (frame >= vm->holes[i].start >> SHADOW_FRAME_BIT &&
+		    frame < vm->holes[i].end >> SHADOW_FRAME_BIT)
+			return false;
+	return frame < shadow->frames;
+}
+
+/* In the SHADOW_ENTRIES pages from this one on. Holes lie low, so one number is enough. */
+static inline bool shadow_has_hole(const struct shadow *shadow, uint32_t frame)
+{
+	return frame < shadow->holes_end;
+}
+
 /* Large pages only where all of it is RAM and nobody watches any of it. */
 static inline bool shadow_may_be_large(const struct shadow *shadow, uint32_t frame)
 {
 	return shadow->large_pages && frame < shadow->frames &&
-	       shadow->frames - frame >= SHADOW_ENTRIES &&
+	       shadow->frames - frame >= SHADOW_ENTRIES && !shadow_has_hole(shadow, frame) &&
 	       !shadow->region_watched[frame / SHADOW_ENTRIES];
 }
 

@@ -80,7 +80,7 @@ static inline uint32_t wanted_for(const struct shadow *shadow, uint32_t guest)
 {
 	uint32_t frame = guest >> SHADOW_FRAME_BIT, rights = rights_of_leaf(guest);
 
-	if (frame >= shadow->frames)
+	if (!shadow_has_frame(shadow, frame))
 		return 0;
 	if (is_watched(shadow, frame))
 		rights &= ~ENTRY_WRITABLE;
@@ -111,7 +111,7 @@ static uint64_t wanted_in_split(const struct shadow *shadow, const struct shadow
 {
 	uint32_t frame = page->frame + index;
 
-	if (frame >= shadow->frames)
+	if (!shadow_has_frame(shadow, frame))
 		return 0;
 	return leaf_entry(shadow, frame) | ENTRY_USER |
 	       (is_watched(shadow, frame) ? 0 : ENTRY_WRITABLE);
@@ -142,7 +142,7 @@ static struct target target_of(const struct shadow *shadow, uint64_t guest, bool
 		return large_target(shadow, frame + (second ? SHADOW_ENTRIES : 0),
 		                    rights_of_leaf(low) | no_execute);
 	}
-	if (frame >= shadow->frames)
+	if (!shadow_has_frame(shadow, frame))
 		return (struct target){0};
 	return (struct target){
 	        .rights = ENTRY_PRESENT | (low & (ENTRY_USER | ENTRY_WRITABLE)) | no_execute,

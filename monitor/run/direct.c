@@ -235,6 +235,19 @@ static void take(struct vcpu *vcpu, const struct trap_frame *frame)
 	take_segment(vcpu, VCPU_GS, frame->gs);
 }
 
+bool direct_enter(struct direct *direct, struct vcpu *vcpu)
+{
+	statistics_count(world_switches);
+	if (world_enter(&direct->slot)) {
+		direct->traps[direct->slot.area->frame.vector]++;
+		return true;
+	}
+	vm_stop(vcpu,
+	        "the guest's ring 1 got into virtual-8086 mode by iret, which processors refuse "
+	        "and QEMU's TCG does not: nothing there is caught any more");
+	return false;
+}
+
 struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *address)
 {
 	struct world_area *area = direct->slot.area;
@@ -245,10 +258,9 @@ struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *a
 	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
 	real_unit_lend(vcpu);
 	give(&area->frame, vcpu);
-	statistics_count(world_switches);
-	world_enter(&direct->slot);
+	if (!direct_enter(direct, vcpu))
+		return NULL;
 	*address = gva(x86_read_cr2());
-	direct->traps[area->frame.vector]++;
 	take(vcpu, &area->frame);
 	return &area->frame;
 }

@@ -53,6 +53,8 @@ bool direct_allocate(struct direct_room *room, size_t size);
 void direct_release(const struct direct_room *room);
 void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu);
 void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame);
+/* The switch itself. False, and the machine is stopped, when the guest is beyond reach. */
+bool direct_enter(struct direct *direct, struct vcpu *vcpu);
 /* Where limits are not enforced: moves the slot when the guest wants its place. False, and the
  * machine is stopped, when there is no other. */
 bool direct_make_way(struct direct *direct, struct vcpu *vcpu);

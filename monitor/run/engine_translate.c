@@ -1,6 +1,7 @@
 #include "monitor/run/engine_translate.h"
 
 #include "kernel/interrupts.h"
+#include "kernel/print.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/instructions/interpret.h"
@@ -8,8 +9,14 @@
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {
-	return direct_start(&machine->direct, &machine->vm, DIRECT_USER, problem, size) &&
-	       translated_start(&machine->translated, &machine->direct, &machine->vm);
+	if (!direct_start(&machine->direct, &machine->vm, DIRECT_USER, problem, size))
+		return false;
+	if (translated_start(&machine->translated, &machine->direct, &machine->vm))
+		return true;
+	print_to_buffer(problem, size,
+	                "there is not enough memory for the translator's records; choose a smaller "
+	                "guest-memory=");
+	return false;
 }
 
 static void stop(struct machine *machine)
@@ -45,7 +52,7 @@ static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted
 		return true;
 	}
 	result = translated_run(&machine->translated, vcpu, offset, &frame, &address);
-	if (direct_is_interrupt(frame))
+	if (frame && direct_is_interrupt(frame))
 		trap_dispatch(frame);
 	x86_enable_interrupts();
 	answer(vcpu, frame, address, result);

@@ -149,9 +149,9 @@ enum translated_result translated_run(struct translated *translated, struct vcpu
 	guard_flag(translated, vcpu);
 	translator_load_window(&translated->translator, vcpu);
 	give(translated, &area->frame, vcpu, offset);
-	statistics_count(world_switches);
-	world_enter(&direct->slot);
-	direct->traps[area->frame.vector]++;
+	*frame = NULL;
+	if (!direct_enter(direct, vcpu))
+		return TRANSLATED_GO_ON;
 	*frame = &area->frame;
 	*address = gva(x86_read_cr2());
 	direct_take_registers(vcpu, &area->frame);

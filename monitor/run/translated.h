@@ -27,7 +27,7 @@ void translated_stop(struct translated *translated);
 bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t *offset);
 
 enum translated_result {
-	TRANSLATED_GO_ON,     /* ask for eip again */
+	TRANSLATED_GO_ON,     /* ask for eip again; without a frame the machine is stopped */
 	TRANSLATED_INTERPRET, /* one instruction */
 	TRANSLATED_TRAP,      /* the frame says which, address is CR2 */
 };

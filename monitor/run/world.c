@@ -41,40 +41,49 @@ CROSS static void world_cross(__attribute__((unused)) struct world_area *area)
 }
 
 /* The other way, with vector and error code pushed by a stub. A trap that came from ring 0 hit the
- * switch itself. */
+ * switch itself. One out of virtual-8086 mode has left a longer frame, and what it says is nobody's
+ * but the guest's. */
 CROSS void world_leave(void)
 {
-	__asm__ volatile("pushal\n\t"
-	                 "pushl %%ds\n\t"
-	                 "pushl %%es\n\t"
-	                 "pushl %%fs\n\t"
-	                 "pushl %%gs\n\t"
-	                 "cld\n\t"
-	                 "movl %%esp, %%esi\n\t"
-	                 "movl %%esp, %%ebx\n\t"
-	                 "andl %[page], %%ebx\n\t"
-	                 "movl %%ss:%c[host_cr3](%%ebx), %%eax\n\t"
-	                 "movl %%eax, %%cr3\n\t"
-	                 "lgdt %%ss:%c[host_gdt](%%ebx)\n\t"
-	                 "lidt %%ss:%c[host_idt](%%ebx)\n\t"
-	                 "movl %[data], %%eax\n\t"
-	                 "movl %%eax, %%ds\n\t"
-	                 "movl %%eax, %%es\n\t"
-	                 "movl %%eax, %%fs\n\t"
-	                 "movl %%eax, %%gs\n\t"
-	                 "movl %%eax, %%ss\n\t"
-	                 "movl %c[host_stack](%%ebx), %%esp\n\t"
-	                 "testb $3, %c[cs](%%esi)\n\t"
-	                 "jz 1f\n\t"
-	                 "ljmp %[code], $world_left\n"
-	                 "1:\n\t"
-	                 "pushl %%esi\n\t"
-	                 "pushl $0\n\t"
-	                 "ljmp %[code], $world_fault_in_switch"
-	                 :
-	                 : AT(host_cr3), AT(host_gdt), AT(host_idt), AT(host_stack),
-	                   BELOW(cs), [page] "i"(PAGE_MASK), [data] "i"(SEGMENT_DATA),
-	                   [code] "i"(SEGMENT_CODE));
+	__asm__ volatile(
+	        "pushal\n\t"
+	        "pushl %%ds\n\t"
+	        "pushl %%es\n\t"
+	        "pushl %%fs\n\t"
+	        "pushl %%gs\n\t"
+	        "cld\n\t"
+	        "movl %%esp, %%esi\n\t"
+	        "movl %%esp, %%ebx\n\t"
+	        "andl %[page], %%ebx\n\t"
+	        "movl %%ss:%c[host_cr3](%%ebx), %%eax\n\t"
+	        "movl %%eax, %%cr3\n\t"
+	        "lgdt %%ss:%c[host_gdt](%%ebx)\n\t"
+	        "lidt %%ss:%c[host_idt](%%ebx)\n\t"
+	        "movl %[data], %%eax\n\t"
+	        "movl %%eax, %%ds\n\t"
+	        "movl %%eax, %%es\n\t"
+	        "movl %%eax, %%fs\n\t"
+	        "movl %%eax, %%gs\n\t"
+	        "movl %%eax, %%ss\n\t"
+	        "movl %c[host_stack](%%ebx), %%esp\n\t"
+	        "testl %[v86], %c[eflags](%%esi)\n\t"
+	        "jnz 2f\n\t"
+	        "testb $3, %c[cs](%%esi)\n\t"
+	        "jz 1f\n"
+	        "3:\n\t"
+	        "ljmp %[code], $world_left\n"
+	        "1:\n\t"
+	        "pushl %%esi\n\t"
+	        "pushl $0\n\t"
+	        "ljmp %[code], $world_fault_in_switch\n"
+	        "2:\n\t"
+	        "movl %[from_v86], %c[vector](%%ebx)\n\t"
+	        "jmp 3b"
+	        :
+	        : AT(host_cr3), AT(host_gdt), AT(host_idt), AT(host_stack), BELOW(cs),
+	          BELOW(eflags), [v86] "i"(EFLAGS_VM), [from_v86] "i"(WORLD_FROM_V86),
+	          [vector] "i"(offsetof(struct world_area, frame.vector)), [page] "i"(PAGE_MASK),
+	          [data] "i"(SEGMENT_DATA), [code] "i"(SEGMENT_CODE));
 }
 
 __attribute__((naked, used)) static void world_left_code(void)
@@ -108,13 +117,16 @@ void world_start(const struct slot *slot)
 	                                         slot->base + SLOT_IDT};
 }
 
-void world_enter(const struct slot *slot)
+bool world_enter(const struct slot *slot)
 {
 	void (*cross)(struct world_area *) =
 	        (void (*)(struct world_area *))slot_cross_address(slot, (const void *)world_cross);
 
 	slot->area->frame.vector = WORLD_NO_VECTOR;
 	cross((struct world_area *)(slot->base + SLOT_AREA));
+	if (slot->area->frame.vector == WORLD_FROM_V86)
+		return false;
 	if (slot->area->frame.vector >= TRAP_VECTORS)
 		panic("the world switch came back without a trap");
+	return true;
 }

@@ -14,6 +14,8 @@
 
 /* Stands in the frame before each entry: no trap has this number. */
 #define WORLD_NO_VECTOR 0x5AFEu
+/* And this there afterwards: a trap out of virtual-8086 mode. */
+#define WORLD_FROM_V86 0x8086u
 
 /* One page: the registers to start with, and the stack that a trap out of the guest lands on. The
  * frame ends where that stack begins, so a trap overwrites it with what the guest has by then. */
@@ -31,8 +33,10 @@ _Static_assert(offsetof(struct world_area, frame) % 4 == 0, "the processor pushe
 /* Fills in what never changes. */
 void world_start(const struct slot *slot);
 
-/* With interrupts off. Returns with them off, too. */
-void world_enter(const struct slot *slot);
+/* With interrupts off. Returns with them off, too. False when the guest has got into virtual-8086
+ * mode behind our back, which silicon does not let ring 1 do and TCG does: nothing can be said then
+ * of its state. */
+bool world_enter(const struct slot *slot);
 
 /* For slot.c: the stub of vector 0; the others follow at this distance. */
 extern const char world_stubs[];

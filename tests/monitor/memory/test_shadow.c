@@ -176,6 +176,26 @@ TEST(outside_ram)
 }
 
 /* The page of the table has begun to be RAM and is not all of it: guest_memory_page() has none. */
+TEST(holes_in_ram_are_not_shown)
+{
+	start(SHADOW_PAGES);
+	machine.vm.holes[0] = (struct vm_hole){0xA0000, 0xB8000};
+	machine.vm.holes[1] = (struct vm_hole){0xC0000, 0x100000};
+	machine.vm.hole_count = 2;
+	CHECK(start_again(SHADOW_PAGES, shadow_storage_size(SHADOW_PAGES, SHADOW_RAM), true));
+	CHECK(maps(0x0009F123, WRITE | USER, 0x0009F123));
+	CHECK(!hardware_walk(&machine, 0x0009F123, READ).is_large);
+	CHECK_EQ(fault(0x000A0000, READ), SHADOW_EMULATE);
+	CHECK_EQ(fault(0x000B7FFF, WRITE), SHADOW_EMULATE);
+	CHECK(maps(0x000B8000, WRITE, 0x000B8000));
+	CHECK_EQ(fault(0x000FFFFF, READ), SHADOW_EMULATE);
+	CHECK(maps(0x00100000, WRITE, 0x00100000));
+	CHECK(hardware_walk(&machine, 0x00200000, READ).is_large ||
+	      maps(0x00200000, READ, 0x00200000));
+	CHECK(hardware_walk(&machine, 0x00200000, READ).is_large);
+	CHECK(!may(0x000A0000, READ));
+}
+
 TEST(ram_that_ends_within_a_page)
 {
 	start_two_level();
