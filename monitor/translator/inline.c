@@ -11,6 +11,7 @@ bool inline_copy_settled(struct emit *emit, const struct instruction *in, const 
 {
 	emit_before(emit, 0);
 	EMIT(emit, 0xEB, 0); /* jmp $+2 */
+	emit_before(emit, 0);
 	emit_bytes(emit, bytes, in->length);
 	return true;
 }
