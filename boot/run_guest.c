@@ -10,6 +10,7 @@
 #include "monitor/loaders/kernel_image.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/run/describe.h"
+#include "monitor/run/engine.h"
 #include "monitor/run/run.h"
 
 static struct machine machine;
@@ -60,14 +61,20 @@ static void load_kernel(void)
 	        .owner = &machine.vm,
 	};
 
+	uint32_t count = 0;
+
 	for (uint32_t i = 0; i < boot_info.module_count; i++)
-		modules[i] = as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
+		if (i + 1 != options.disk)
+			modules[count++] =
+			        as_load_module(&boot_info.modules[i], lines[i], sizeof(lines[i]));
 	const struct load_request request = {
 	        .image = modules[0].bytes,
 	        .image_size = modules[0].size,
 	        .command_line = modules[0].command_line,
+	        .arguments = boot_info.modules[0].text,
+	        .text_screen = !machine.pc.without.vga,
 	        .modules = modules + 1,
-	        .module_count = boot_info.module_count - 1,
+	        .module_count = count - 1,
 	        .ram = &ram,
 	};
 	if (kernel_image_load(&load, &request))
@@ -78,9 +85,16 @@ static void load_kernel(void)
 
 static void enter(struct vcpu *vcpu)
 {
-	vcpu->eip = load.entry.eip;
-	vcpu->registers[VCPU_EAX] = load.entry.eax;
-	vcpu->registers[VCPU_EBX] = load.entry.ebx;
+	const struct load_entry *entry = &load.entry;
+
+	vcpu->eip = entry->eip;
+	vcpu->registers[VCPU_EAX] = entry->eax;
+	vcpu->registers[VCPU_EBX] = entry->ebx;
+	vcpu->registers[VCPU_ESI] = entry->esi;
+	vcpu->gdtr = (struct vcpu_table){entry->gdt_base, entry->gdt_limit};
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+		vcpu->segments[i].selector =
+		        i == VCPU_CS ? entry->code_selector : entry->data_selector;
 }
 
 static void report_line(const char *text)
@@ -96,6 +110,51 @@ static void report_stop(void)
 	log_error(machine.vm.name, "%s", machine.vm.exit_text);
 }
 
+/* The module with the disk, in which the guest will write. */
+static const struct boot_module *find_disk(void)
+{
+	if (!options.disk)
+		return NULL;
+	if (options.disk < 2 || options.disk > boot_info.module_count) {
+		print_to_buffer(problem, sizeof(problem),
+		                "disk=%u names no module that could be a disk: there are %u, and "
+		                "the first is the kernel",
+		                options.disk, boot_info.module_count);
+		machine_refuse("boot", problem);
+	}
+	const struct boot_module *disk = &boot_info.modules[options.disk - 1];
+	uint32_t size = (uint32_t)(disk->end - disk->start);
+	if (!size || size % ATA_SECTOR) {
+		print_to_buffer(problem, sizeof(problem),
+		                "a disk consists of sectors of %u bytes, but the file has %u bytes",
+		                ATA_SECTOR, size);
+		machine_refuse(disk->name, problem);
+	}
+	log_info("vm0",
+	         "the disk is in memory, and what is written to it is lost in the end "
+	         "file=\"%s\" sectors=%u",
+	         disk->name, size / ATA_SECTOR);
+	return disk;
+}
+
+static struct machine_parts parts_of_options(void)
+{
+	const struct boot_module *disk = find_disk();
+
+	return (struct machine_parts){
+	        .memory_mb = options.guest_memory,
+	        .engine = engines[options.engine],
+	        .without = {.apic = options.apic == OPTION_NO,
+	                    .vga = options.vga == OPTION_VGA_NO,
+	                    .acpi = options.acpi == OPTION_NO,
+	                    .mp_table = options.mp_table == OPTION_NO,
+	                    .pci = options.pci == OPTION_NO},
+	        .disk = disk ? (uint8_t *)(uint32_t)disk->start : NULL,
+	        .disk_sectors = disk ? (uint32_t)(disk->end - disk->start) / ATA_SECTOR : 0,
+	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
+	};
+}
+
 void run_guest(void)
 {
 	static const char *const words[EXIT_REASONS] = {
@@ -104,20 +163,26 @@ void run_guest(void)
 #undef EXIT
 	};
 
+	const struct engine *engine = engines[options.engine];
+
 	if (!boot_info.module_count)
 		machine_refuse("boot",
 		               "mode=run needs a guest kernel as first module, but the boot "
 		               "loader handed over none");
-	if (!machine_create(&machine, "vm0", options.guest_memory, problem, sizeof(problem)))
+	const struct machine_parts parts = parts_of_options();
+	if (!machine_create(&machine, "vm0", &parts, problem, sizeof(problem)))
 		machine_refuse("vm0", problem);
 	load_kernel();
 	enter(&machine.vm.vcpu);
 	panic_set_guest(describe_guest);
-	log_info("vm0", "starting kernel=\"%s\" memory-mb=%u engine=interpret eip=0x%08x",
-	         boot_info.modules[0].name, options.guest_memory, machine.vm.vcpu.eip);
-	console_print("guest      %s, %u MB, interpreted\n\n", boot_info.modules[0].name,
-	              options.guest_memory);
+	log_info("vm0", "starting kernel=\"%s\" memory-mb=%u engine=%s eip=0x%08x",
+	         boot_info.modules[0].name, options.guest_memory, engine->name,
+	         machine.vm.vcpu.eip);
+	console_print("guest      %s, %u MB, %s\n\n", boot_info.modules[0].name,
+	              options.guest_memory, engine->in_words);
+	canaries_start(&machine.canaries);
 	run(&machine);
+	canaries_check(&machine.canaries);
 	panic_set_guest(NULL);
 	if (machine.vm.exit == EXIT_stopped)
 		report_stop();

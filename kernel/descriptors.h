@@ -22,6 +22,7 @@ _Static_assert(offsetof(struct descriptor, access) == 5, "a segment descriptor")
 #define DESCRIPTOR_DATA     0x93 /* present, DPL 0, writable, accessed */
 #define DESCRIPTOR_TSS      0x89 /* present, DPL 0, available 32-bit task state */
 #define DESCRIPTOR_TSS_BUSY 0x8B
+#define DESCRIPTOR_LDT      0x82 /* present, DPL 0 */
 #define DESCRIPTOR_32BIT    0x40
 #define DESCRIPTOR_GRANULAR 0x80
 

@@ -47,10 +47,18 @@ static bool is_spurious(uint8_t line)
 	return true;
 }
 
+static uint32_t seen;
+
+uint32_t interrupts_seen(void)
+{
+	return seen;
+}
+
 static bool on_interrupt(struct trap_frame *frame)
 {
 	uint8_t line = (uint8_t)(frame->vector - INTERRUPT_VECTOR_BASE);
 
+	seen++;
 	statistics_count(interrupts);
 	trace_add(TRACE_interrupt, line, frame->eip, 0);
 	if (is_spurious(line)) {

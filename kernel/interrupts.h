@@ -18,4 +18,7 @@ void interrupts_start(void);
 /* From now on the line is open; called with real interrupts off. */
 void interrupts_connect(uint8_t line, interrupt_handler handler);
 
+/* How many there were: whoever sees the same number twice has missed none. */
+uint32_t interrupts_seen(void);
+
 #endif

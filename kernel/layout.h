@@ -8,7 +8,7 @@
 
 extern char way_in_start[], way_in_end[];
 extern char layout_image[], layout_monitor[], layout_stacks[], layout_windows[], layout_end[];
-extern char image_code_end[], image_const_end[], image_end[];
+extern char cross_end[], image_code_end[], image_const_end[], image_end[];
 
 /* What linear and machine address of a byte in the image differ by: an absolute symbol. */
 extern char layout_offset[];

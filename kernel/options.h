@@ -16,7 +16,15 @@ struct options {
 };
 
 /* In the order of the words in options.def. */
+enum { OPTION_YES, OPTION_NO }; /* of all that ask whether */
 enum { OPTION_AT_END_HALT, OPTION_AT_END_OFF };
+enum {
+	OPTION_CANARIES_NO,
+	OPTION_CANARIES_YES,
+	OPTION_CANARIES_BROKEN_BELOW,
+	OPTION_CANARIES_BROKEN_ABOVE,
+	OPTION_CANARIES_BROKEN_CODE
+};
 enum { OPTION_MODE_REPORT, OPTION_MODE_RUN, OPTION_MODE_SELF_TEST, OPTION_MODE_ECHO };
 enum {
 	OPTION_PANIC_TEST_NONE,
@@ -26,6 +34,7 @@ enum {
 	OPTION_PANIC_TEST_ASSERT,
 	OPTION_PANIC_TEST_INTERRUPT
 };
+enum { OPTION_VGA_YES, OPTION_VGA_SERIAL, OPTION_VGA_NO };
 
 /* The options of this boot: the defaults until options_parse() has filled them in. */
 extern struct options options;

@@ -23,14 +23,17 @@ static void blank(unsigned int first, unsigned int cells)
 		MEMORY[first + i] = BLANK;
 }
 
-static void move_cursor(void)
+void screen_place_cursor(uint32_t at)
 {
-	unsigned int at = row * COLUMNS + column;
-
 	x86_out8(CRTC_INDEX, CRTC_CURSOR_HIGH);
 	x86_out8(CRTC_DATA, (uint8_t)(at >> 8));
 	x86_out8(CRTC_INDEX, CRTC_CURSOR_LOW);
 	x86_out8(CRTC_DATA, (uint8_t)at);
+}
+
+static void move_cursor(void)
+{
+	screen_place_cursor(row * COLUMNS + column);
 }
 
 static void next_row(void)
@@ -48,6 +51,13 @@ void screen_clear(void)
 	row = column = 0;
 	blank(0, ROWS * COLUMNS);
 	move_cursor();
+}
+
+void screen_show(uint32_t first, const uint16_t *cells, uint32_t count)
+{
+	row = ROWS - 1;
+	column = 0;
+	memcpy(MEMORY + first, cells, count * sizeof(*cells));
 }
 
 void screen_write(char c)

@@ -6,6 +6,7 @@
 
 static struct descriptor gdt[ENTRIES] __attribute__((aligned(8)));
 static struct task_state ordinary_task, double_fault_task;
+static const struct task_state *current_task = &ordinary_task;
 
 static struct descriptor flat(uint8_t access)
 {
@@ -59,9 +60,21 @@ void segments_start(void (*handler)(void), uint32_t double_fault_stack_top)
 	load_segments();
 }
 
+void segments_reload(void)
+{
+	gdt[SEGMENT_TSS / 8] = task(current_task);
+	load_segments();
+}
+
+void segments_use_task(const struct task_state *state)
+{
+	current_task = state ? state : &ordinary_task;
+	segments_reload();
+}
+
 const struct task_state *segments_interrupted_task(void)
 {
-	return &ordinary_task;
+	return current_task;
 }
 
 void segments_follow_cr3(uint32_t cr3)

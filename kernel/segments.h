@@ -19,6 +19,13 @@
 /* Loads the tables; the double fault goes to `handler` on its own stack. */
 void segments_start(void (*handler)(void), uint32_t double_fault_stack_top);
 
+/* Loads the tables again, after somebody else's. */
+void segments_reload(void);
+
+/* From now on the processor's task state is this one, NULL for our own: where it finds the stack
+ * for a trap from an outer ring. It is also what a double fault interrupts. */
+void segments_use_task(const struct task_state *state);
+
 /* After a double fault: the registers that the processor put away. */
 const struct task_state *segments_interrupted_task(void);
 

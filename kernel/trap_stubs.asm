@@ -2,8 +2,7 @@
 
 extern trap_dispatch
 
-; Vectors for which the processor pushes an error code: 8, 10 to 14, 17, 21, 29, 30.
-%define HAS_ERROR(v) ((v) == 8 || ((v) >= 10 && (v) <= 14) || (v) == 17 || (v) == 21 || (v) == 29 || (v) == 30)
+%include "kernel/vectors.inc"
 
 SEGMENT_DATA equ 0x10
 

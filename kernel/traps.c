@@ -8,8 +8,6 @@
 #include "kernel/x86.h"
 
 extern void (*const trap_stubs[TRAP_VECTORS])(void);
-void trap_dispatch(struct trap_frame *frame);
-
 static struct gate idt[TRAP_VECTORS] __attribute__((aligned(8)));
 
 static struct {
@@ -67,13 +65,24 @@ static void set_gate(uint32_t vector, uint16_t selector, uint8_t type, uint32_t 
 	};
 }
 
-void traps_start(uint32_t double_fault_stack_top)
+static void load_idt(void)
 {
 	struct table_pointer pointer = {sizeof(idt) - 1, (uint32_t)idt};
 
+	__asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void traps_start(uint32_t double_fault_stack_top)
+{
 	for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
 		set_gate(vector, SEGMENT_CODE, GATE_INTERRUPT, (uint32_t)trap_stubs[vector]);
 	set_gate(TRAP_DOUBLE_FAULT, SEGMENT_DOUBLE_FAULT, GATE_TASK, 0);
 	segments_start(on_double_fault, double_fault_stack_top);
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	load_idt();
+}
+
+void traps_reload(void)
+{
+	segments_reload();
+	load_idt();
 }

@@ -32,6 +32,12 @@ typedef bool (*trap_handler)(struct trap_frame *frame);
 /* Segments, IDT and the double fault's task; before this a fault is a reset. */
 void traps_start(uint32_t double_fault_stack_top);
 
+/* Segments and IDT again, after somebody else's. */
+void traps_reload(void);
+
+/* What the stubs call; also for an interrupt that came in through another IDT than ours. */
+void trap_dispatch(struct trap_frame *frame);
+
 void traps_connect(uint8_t vector, trap_handler handler);
 
 /* "#PF" for 14; NULL for a vector that is no exception. */

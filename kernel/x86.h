@@ -21,6 +21,7 @@
 
 #define EFLAGS_TF (1u << 8)
 #define EFLAGS_IF (1u << 9)
+#define EFLAGS_VM (1u << 17)
 
 #define MSR_EFER 0xC0000080u
 #define EFER_NXE (1u << 11)
@@ -68,6 +69,11 @@ static inline uint32_t x86_read_cr4(void)
 	uint32_t value;
 	__asm__ volatile("mov %%cr4, %0" : "=r"(value));
 	return value;
+}
+
+static inline void x86_write_cr0(uint32_t value)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
 }
 
 static inline void x86_write_cr3(uint32_t value)

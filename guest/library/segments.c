@@ -76,10 +76,15 @@ static void segments_fill_task(void)
 	segment_task.io_bitmap_end = 0xFF;
 }
 
+struct segment_table_register segments_gdtr(void)
+{
+	return (struct segment_table_register){sizeof(segment_table) - 1,
+	                                       (uint32_t)(uintptr_t)segment_table};
+}
+
 void segments_init(void)
 {
-	struct segment_table_register gdtr = {sizeof(segment_table) - 1,
-	                                      (uint32_t)(uintptr_t)segment_table};
+	struct segment_table_register gdtr = segments_gdtr();
 	segments_fill();
 	segments_fill_task();
 	/* A reset leaves an LDT that covers the first 64 KB of memory; it is taken away. */

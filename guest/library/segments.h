@@ -93,6 +93,9 @@ extern struct segment_task segment_task;
 /* Loads GDT, segment registers and the task register. */
 void segments_init(void);
 
+/* What GDTR holds since then: known, not asked for, since not every machine tells the truth. */
+struct segment_table_register segments_gdtr(void);
+
 struct segment_descriptor segment_make(uint32_t base, uint32_t limit, unsigned access,
                                        unsigned flags);
 struct segment_gate segment_make_gate(uint16_t selector, uint32_t offset, unsigned access,

@@ -60,11 +60,16 @@ void trap_dispatch(struct trap_frame *frame)
 		test_crash(frame);
 }
 
+struct segment_table_register traps_idtr(void)
+{
+	return (struct segment_table_register){sizeof(table) - 1, (uint32_t)(uintptr_t)table};
+}
+
 void traps_init(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++)
 		table[vector] = segment_make_gate(SEGMENT_CODE(0), trap_stubs[vector],
 		                                  ACCESS_PRESENT | ACCESS_INTERRUPT, 0);
-	struct segment_table_register idtr = {sizeof(table) - 1, (uint32_t)(uintptr_t)table};
+	struct segment_table_register idtr = traps_idtr();
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 }

@@ -45,6 +45,9 @@ typedef void trap_handler(struct trap_frame *frame);
 
 void traps_init(void);
 
+/* What IDTR holds since then. */
+struct segment_table_register traps_idtr(void);
+
 /* Who handles a vector from now on; NULL gives it back. Returns the handler before. */
 trap_handler *trap_set_handler(uint8_t vector, trap_handler *handler);
 

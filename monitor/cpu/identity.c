@@ -1,5 +1,6 @@
 #include "monitor/cpu/identity.h"
 
+#include "monitor/devices/local_apic.h"
 #include "monitor/memory/linear.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/state/fault.h"
@@ -9,12 +10,17 @@
 #define SIGNATURE_LEAF  1u
 
 #define MSR_TSC          0x10u
+#define MSR_APIC_BASE    0x1Bu
 #define MSR_MICROCODE    0x8Bu
 #define MSR_SYSENTER_CS  0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
+#define MSR_MCG_CAP      0x179u
+#define MSR_MCG_STATUS   0x17Au
 #define MSR_PAT          0x277u
 #define MSR_EFER         0xC0000080u
+
+#define MCG_STATUS_BITS 0x7u
 
 enum leaf_register { LEAF_eax, LEAF_ebx, LEAF_ecx, LEAF_edx, LEAF_REGISTERS };
 
@@ -78,7 +84,8 @@ uint32_t identity_signature(void)
 
 uint32_t identity_cr4_bits(void)
 {
-	uint32_t bits = VCPU_CR4_TSD | VCPU_CR4_DE | VCPU_CR4_PSE | VCPU_CR4_PAE | VCPU_CR4_PGE;
+	uint32_t bits = VCPU_CR4_TSD | VCPU_CR4_DE | VCPU_CR4_PSE | VCPU_CR4_PAE | VCPU_CR4_MCE |
+	                VCPU_CR4_PGE;
 
 	if (identity_has(IDENTITY_FXSR))
 		bits |= VCPU_CR4_OSFXSR;
@@ -87,12 +94,22 @@ uint32_t identity_cr4_bits(void)
 	return bits;
 }
 
+/* Other bits are the processor's own; this one depends on the machine it sits in. */
+static bool is_offered(const struct vcpu *vcpu, enum identity_feature feature)
+{
+	const struct local_apic *apic = vcpu->vm->local_apic;
+
+	if (feature == IDENTITY_APIC && !(apic && apic->base & LOCAL_APIC_ENABLED))
+		return false;
+	return identity_has(feature);
+}
+
 void identity_cpuid(struct vcpu *vcpu)
 {
 	struct leaf leaf = find_leaf(vcpu->registers[VCPU_EAX]);
 
 	for (unsigned int i = 0; i < IDENTITY_FEATURES; i++)
-		if (features[i].leaf == leaf.number && identity_has((enum identity_feature)i))
+		if (features[i].leaf == leaf.number && is_offered(vcpu, (enum identity_feature)i))
 			leaf.registers[features[i].reg] |= 1u << features[i].bit;
 	vcpu->registers[VCPU_EAX] = leaf.registers[LEAF_eax];
 	vcpu->registers[VCPU_EBX] = leaf.registers[LEAF_ebx];
@@ -105,12 +122,31 @@ static bool refuse(struct vcpu *vcpu)
 	return fault_raise_with_error(vcpu, FAULT_GP, 0);
 }
 
+static bool read_apic_base(struct vcpu *vcpu, uint64_t *value)
+{
+	if (!vcpu->vm->local_apic)
+		return refuse(vcpu);
+	*value = vcpu->vm->local_apic->base;
+	return true;
+}
+
+static bool write_apic_base(struct vcpu *vcpu, uint64_t value)
+{
+	struct vm *vm = vcpu->vm;
+
+	if (!vm->local_apic || !local_apic_set_base(vm->local_apic, vm->read_time(vm), value))
+		return refuse(vcpu);
+	return true;
+}
+
 bool identity_read_msr(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 {
 	switch (number) {
 	case MSR_TSC:
 		*value = vcpu->vm->read_tsc(vcpu->vm) + vcpu->tsc_offset;
 		return true;
+	case MSR_APIC_BASE:
+		return read_apic_base(vcpu, value);
 	case MSR_MICROCODE:
 		*value = 0;
 		return true;
@@ -122,6 +158,12 @@ bool identity_read_msr(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 		return true;
 	case MSR_SYSENTER_EIP:
 		*value = vcpu->sysenter_eip;
+		return true;
+	case MSR_MCG_CAP:
+		*value = 0; /* no bank */
+		return true;
+	case MSR_MCG_STATUS:
+		*value = vcpu->machine_check_status;
 		return true;
 	case MSR_PAT:
 		*value = vcpu->pat;
@@ -143,6 +185,14 @@ static bool is_good_pat(uint64_t value)
 		if (type > 7 || type == 2 || type == 3)
 			return false;
 	}
+	return true;
+}
+
+static bool write_machine_check_status(struct vcpu *vcpu, uint64_t value)
+{
+	if (value & ~(uint64_t)MCG_STATUS_BITS)
+		return refuse(vcpu);
+	vcpu->machine_check_status = (uint8_t)value;
 	return true;
 }
 
@@ -170,6 +220,8 @@ bool identity_write_msr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 	case MSR_TSC:
 		vcpu->tsc_offset = value - vcpu->vm->read_tsc(vcpu->vm);
 		return true;
+	case MSR_APIC_BASE:
+		return write_apic_base(vcpu, value);
 	case MSR_MICROCODE:
 		/* Written before CPUID leaf 1 to ask for the revision; there is never any. */
 		return true;
@@ -182,6 +234,8 @@ bool identity_write_msr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 	case MSR_SYSENTER_EIP:
 		vcpu->sysenter_eip = (uint32_t)value;
 		return true;
+	case MSR_MCG_STATUS:
+		return write_machine_check_status(vcpu, value);
 	case MSR_PAT:
 		return write_pat(vcpu, value);
 	case MSR_EFER:

@@ -63,6 +63,14 @@ static inline unsigned int segments_system_type(const struct vcpu_segment_regist
 #define SEGMENTS_TYPE_TASK_GATE   5u
 #define SEGMENTS_TYPE_32BIT       8u /* set in the type of a TSS or a gate */
 
+/* Whether two registers hold the same; the selectors may differ. */
+static inline bool segments_hold_the_same(const struct vcpu_segment_register *one,
+                                          const struct vcpu_segment_register *other)
+{
+	return one->base == other->base && one->limit == other->limit &&
+	       one->attributes == other->attributes && one->usable == other->usable;
+}
+
 static inline bool segments_is_null(uint16_t selector)
 {
 	return selector < 4;

@@ -2,7 +2,7 @@
 
 void bus_reset(struct bus *bus)
 {
-	bus->range_count = 0;
+	bus->range_count = bus->memory_count = 0;
 	bus->unknown_reads = bus->unknown_writes = 0;
 	for (unsigned i = 0; i < sizeof(bus->reported); i++)
 		bus->reported[i] = 0;
@@ -57,6 +57,49 @@ bool bus_attach(struct bus *bus, const struct bus_range *range)
 	for (unsigned i = bus->range_count++; i > index; i--)
 		bus->ranges[i] = bus->ranges[i - 1];
 	bus->ranges[index] = *range;
+	return true;
+}
+
+void bus_detach(struct bus *bus, uint16_t first)
+{
+	unsigned index = bus_search(bus, first);
+
+	if (index == bus->range_count || bus->ranges[index].first != first)
+		return;
+	bus->range_count--;
+	for (unsigned i = index; i < bus->range_count; i++)
+		bus->ranges[i] = bus->ranges[i + 1];
+}
+
+static struct bus_memory_range *bus_find_memory(struct bus *bus, uint64_t first, uint64_t last)
+{
+	for (unsigned i = 0; i < bus->memory_count; i++)
+		if (bus->memory[i].first <= last && bus->memory[i].last >= first)
+			return &bus->memory[i];
+	return NULL;
+}
+
+static bool memory_rewire(struct bus_memory_range *old, const struct bus_memory_range *range)
+{
+	struct bus_memory_range wired = *range;
+
+	if (old->first != range->first || old->last != range->last)
+		return false;
+	wired.reads = old->reads;
+	wired.writes = old->writes;
+	*old = wired;
+	return true;
+}
+
+bool bus_attach_memory(struct bus *bus, const struct bus_memory_range *range)
+{
+	struct bus_memory_range *old = bus_find_memory(bus, range->first, range->last);
+
+	if (old)
+		return memory_rewire(old, range);
+	if (bus->memory_count == BUS_MEMORY_RANGES || range->first > range->last)
+		return false;
+	bus->memory[bus->memory_count++] = *range;
 	return true;
 }
 
@@ -127,4 +170,46 @@ uint32_t bus_read(struct bus *bus, uint64_t now, uint16_t port, unsigned size)
 void bus_write(struct bus *bus, uint64_t now, uint16_t port, unsigned size, uint32_t value)
 {
 	bus_write_part(bus, now, port, size, value);
+}
+
+static bool memory_takes_whole(const struct bus_memory_range *range, uint64_t at, unsigned size)
+{
+	return size <= range->widest && at % size == 0 && at >= range->first &&
+	       at + size - 1 <= range->last;
+}
+
+bool bus_read_memory(struct bus *bus, uint64_t now, uint64_t at, unsigned size, uint32_t *value)
+{
+	struct bus_memory_range *range = bus_find_memory(bus, at, at + size - 1);
+	uint32_t low, high;
+
+	*value = UINT32_MAX >> (32 - 8 * size);
+	if (!range)
+		return false;
+	if (memory_takes_whole(range, at, size)) {
+		range->reads++;
+		*value = range->read(range->chip, now, (uint32_t)at - range->first, size);
+		return true;
+	}
+	bus_read_memory(bus, now, at, size / 2, &low);
+	bus_read_memory(bus, now, at + size / 2, size / 2, &high);
+	*value = low | high << 4 * size;
+	return true;
+}
+
+bool bus_write_memory(struct bus *bus, uint64_t now, uint64_t at, unsigned size, uint32_t value)
+{
+	struct bus_memory_range *range = bus_find_memory(bus, at, at + size - 1);
+
+	value &= UINT32_MAX >> (32 - 8 * size);
+	if (!range)
+		return false;
+	if (memory_takes_whole(range, at, size)) {
+		range->writes++;
+		range->write(range->chip, now, (uint32_t)at - range->first, size, value);
+		return true;
+	}
+	bus_write_memory(bus, now, at, size / 2, value);
+	bus_write_memory(bus, now, at + size / 2, size / 2, value >> 4 * size);
+	return true;
 }

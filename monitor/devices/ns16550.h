@@ -13,6 +13,7 @@
 #include "monitor/devices/line.h"
 
 #define NS16550_COM1  0x3F8
+#define NS16550_COM2  0x2F8
 #define NS16550_PORTS 8
 #define NS16550_FIFO  16
 

@@ -1,9 +1,9 @@
 #include "monitor/devices/power.h"
 
-#define CONTROL_SLEEP        (1u << 13) /* SLP_EN */
-#define CONTROL_SLEEP_TYPE   (7u << 10)
-#define RESET_NOW            (1u << 2)
-#define KEYBOARD_PULSE_RESET 0xFE
+#define CONTROL_INTERRUPTS (1u << 0)  /* SCI_EN: there is no other mode than ACPI's */
+#define CONTROL_SLEEP      (1u << 13) /* SLP_EN */
+#define CONTROL_SLEEP_TYPE (7u << 10)
+#define RESET_NOW          (1u << 2)
 
 void power_reset(struct power *power)
 {
@@ -22,14 +22,17 @@ uint32_t power_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 
 	(void)now;
 	(void)size;
-	switch (port) {
-	case POWER_CONTROL_PORT:
-		return power->control;
-	case POWER_RESET_PORT:
-		return power->reset_control;
-	default:
-		return 0; /* the keyboard controller: no data, ready for a command */
-	}
+	return port == POWER_CONTROL_PORT ? power->control | CONTROL_INTERRUPTS
+	                                  : power->reset_control;
+}
+
+void power_pull_reset(void *chip, unsigned input, bool level)
+{
+	struct power *power = chip;
+
+	(void)input;
+	if (level)
+		request(&power->reset_requested, power);
 }
 
 /* Sleep type 0 is what the firmware's tables call "off" here; no other one exists. */
@@ -45,18 +48,12 @@ void power_write(void *chip, uint64_t now, uint16_t port, unsigned size, uint32_
 	struct power *power = chip;
 
 	(void)now;
-	switch (port) {
-	case POWER_CONTROL_PORT:
+	if (port == POWER_CONTROL_PORT) {
 		if (size == 2)
 			write_control(power, (uint16_t)value);
-		break;
-	case POWER_RESET_PORT:
-		power->reset_control = (uint8_t)(value & ~RESET_NOW);
-		if (value & RESET_NOW)
-			request(&power->reset_requested, power);
-		break;
-	default:
-		if (value == KEYBOARD_PULSE_RESET)
-			request(&power->reset_requested, power);
+		return;
 	}
+	power->reset_control = (uint8_t)(value & ~RESET_NOW);
+	if (value & RESET_NOW)
+		request(&power->reset_requested, power);
 }

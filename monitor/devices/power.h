@@ -1,18 +1,16 @@
-/* The ports with which a guest switches its machine off or asks for a reset.
+/* With what a guest switches its machine off or asks for a reset.
  *
  * The power management control register of a PC's chipset (ACPI's PM1a control, at 0x604 where
- * QEMU's firmware puts it), the chipset's reset control register at 0xCF9, and of the keyboard
- * controller at 0x64 the one command that pulls the processor's reset line. The first request
- * counts. It must not know how a machine is stopped. */
+ * QEMU's firmware puts it), the chipset's reset control register at 0xCF9, and the reset line that
+ * other chips pull. The first request counts. It must not know how a machine is stopped. */
 #ifndef MONITOR_DEVICES_POWER_H
 #define MONITOR_DEVICES_POWER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POWER_CONTROL_PORT  0x604
-#define POWER_RESET_PORT    0xCF9
-#define POWER_KEYBOARD_PORT 0x64
+#define POWER_CONTROL_PORT 0x604
+#define POWER_RESET_PORT   0xCF9
 
 struct power {
 	uint16_t control;
@@ -21,6 +19,8 @@ struct power {
 };
 
 void power_reset(struct power *power);
+/* What hangs on the reset line: struct line's function. */
+void power_pull_reset(void *power, unsigned input, bool level);
 uint32_t power_read(void *power, uint64_t now, uint16_t port, unsigned size);
 void power_write(void *power, uint64_t now, uint16_t port, unsigned size, uint32_t value);
 

@@ -253,6 +253,7 @@ static bool input_once(struct vcpu *vcpu, const struct instruction *in)
 	                         SEGMENT_WRITE, &at) ||
 	    !linear_check_write(vcpu, at, size, LINEAR_AS_CPL))
 		return false;
+	vcpu->vm->device_accesses++;
 	value = bus_read(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, size);
 	if (!linear_write(vcpu, at, &value, size, LINEAR_AS_CPL))
 		return false;
@@ -274,6 +275,7 @@ static bool output_once(struct vcpu *vcpu, const struct instruction *in)
 
 	if (!control_check_port(vcpu, port, element_size(in)) || !read_source(vcpu, in, &value))
 		return false;
+	vcpu->vm->device_accesses++;
 	bus_write(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, element_size(in), value);
 	watchpoints_note_port(vcpu, port, element_size(in));
 	advance(vcpu, in, VCPU_ESI);

@@ -327,6 +327,7 @@ bool interpret_in(struct vcpu *vcpu, const struct instruction *in)
 	if (!interpret_get(vcpu, in, 1, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
 	watchpoints_note_port(vcpu, (uint16_t)port, size);
+	vm->device_accesses++;
 	return interpret_set(vcpu, in, 0,
 	                     bus_read(vm->bus, vm->read_time(vm), (uint16_t)port, size));
 }
@@ -340,6 +341,7 @@ bool interpret_out(struct vcpu *vcpu, const struct instruction *in)
 	if (!interpret_get(vcpu, in, 0, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
 	watchpoints_note_port(vcpu, (uint16_t)port, size);
+	vm->device_accesses++;
 	bus_write(vm->bus, vm->read_time(vm), (uint16_t)port, size,
 	          interpret_get_register(vcpu, VCPU_EAX, size));
 	return true;

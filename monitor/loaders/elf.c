@@ -30,6 +30,7 @@ enum {
 	ELF_EXECUTABLE = 2,
 	ELF_386 = 3,
 	ELF_LOAD = 1,
+	ELF_NOTE = 4,
 };
 
 bool elf_is_elf(const struct load_request *request)
@@ -40,6 +41,69 @@ bool elf_is_elf(const struct load_request *request)
 		return false;
 	__builtin_memcpy(&magic, request->image, sizeof(magic));
 	return magic == ELF_MAGIC;
+}
+
+struct elf_note {
+	uint32_t name_size, content_size, type;
+};
+_Static_assert(sizeof(struct elf_note) == 12, "ELF32 note");
+
+/* Names and contents are padded to words. */
+static uint64_t padded(uint32_t size)
+{
+	return ((uint64_t)size + 3) & ~3ull;
+}
+
+static bool is_name(const uint8_t *name, uint32_t size, const char *wanted)
+{
+	for (uint32_t i = 0; i < size; i++) {
+		if (name[i] != (uint8_t)wanted[i])
+			return false;
+		if (!wanted[i])
+			return i == size - 1;
+	}
+	return false;
+}
+
+static bool notes_are_of(const uint8_t *at, uint32_t size, const char *owner)
+{
+	struct elf_note note;
+
+	while (size >= sizeof(note)) {
+		__builtin_memcpy(&note, at, sizeof(note));
+		uint64_t whole = sizeof(note) + padded(note.name_size) + padded(note.content_size);
+		if (whole > size)
+			return false;
+		if (is_name(at + sizeof(note), note.name_size, owner))
+			return true;
+		at += whole;
+		size -= (uint32_t)whole;
+	}
+	return false;
+}
+
+bool elf_has_note_of(const struct load_request *request, const char *owner)
+{
+	struct elf_header header;
+	struct elf_program_header program;
+	uint64_t at, file = request->image_size;
+
+	if (!elf_is_elf(request) || file < sizeof(header))
+		return false;
+	__builtin_memcpy(&header, request->image, sizeof(header));
+	if (header.type != ELF_EXECUTABLE || header.program_header_size != sizeof(program))
+		return false;
+	at = header.program_headers;
+	for (unsigned i = 0; i < header.program_header_count; i++, at += sizeof(program)) {
+		if (at + sizeof(program) > file)
+			return false;
+		__builtin_memcpy(&program, request->image + at, sizeof(program));
+		if (program.type == ELF_NOTE &&
+		    (uint64_t)program.offset + program.file_size <= file &&
+		    notes_are_of(request->image + program.offset, program.file_size, owner))
+			return true;
+	}
+	return false;
 }
 
 static bool elf_check_header(struct load *load, const struct elf_header *header)

@@ -1,4 +1,5 @@
-/* Loads a kernel of whatever kind: recognised by its content, Multiboot 1 before Multiboot 2.
+/* Loads a kernel of whatever kind: recognised by its content, Multiboot 1 before Multiboot 2
+ * before Linux.
  *
  * On success the guest's memory is ready and `entry` says how to start it; otherwise `fault` says
  * what is wrong with the files, and guest memory is untouched. A kernel with both headers is

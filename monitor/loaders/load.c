@@ -3,6 +3,8 @@
 /* Boot information goes here first: kernels use the memory behind themselves without asking. */
 enum { LOW_MEMORY = 0x10000, LOW_MEMORY_END = 0x9F000 };
 
+#define RESET_GDT_LIMIT 0xFFFF
+
 bool load_fail(struct load *load, enum load_fault_reason reason, const uint32_t numbers[4])
 {
 	load->fault.reason = reason;
@@ -45,6 +47,7 @@ bool load_start(struct load *load, const struct load_request *request)
 
 	load->request = request;
 	load->segment_count = 0;
+	load->entry = (struct load_entry){.gdt_limit = RESET_GDT_LIMIT};
 	load->fault.reason = LOAD_FAULT_NONE;
 	placement_start(&load->placement, memory);
 	if (memory < LOAD_LEAST_MEMORY)

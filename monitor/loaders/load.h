@@ -34,15 +34,21 @@ struct load_module {
 struct load_request {
 	const uint8_t *image;
 	uint32_t image_size;
-	const char *command_line;
+	const char *command_line; /* with the kernel's own name in front, as Multiboot has it */
+	const char *arguments;    /* without it, as Linux has it */
 	const struct load_module *modules;
 	unsigned module_count;
+	bool text_screen; /* the machine has a VGA, as firmware leaves it: 80 by 25 characters */
 	const struct guest_ram *ram;
 };
 
-/* 32-bit protected mode, paging and interrupts off, flat segments. */
+/* 32-bit protected mode, paging and interrupts off, flat segments; what has no
+ * field, and selectors and GDTR without a protocol that sets them, is as a reset leaves it. */
 struct load_entry {
-	uint32_t eip, eax, ebx;
+	uint32_t eip, eax, ebx, esi;
+	uint32_t gdt_base;
+	uint16_t gdt_limit;
+	uint16_t code_selector, data_selector;
 };
 
 struct load_segment {

@@ -53,6 +53,27 @@ bool placement_find(struct placement *placement, uint32_t size, uint32_t from, u
 	return false;
 }
 
+bool placement_find_highest(struct placement *placement, uint32_t size, uint32_t from, uint32_t to,
+                            uint32_t *start)
+{
+	uint64_t whole = page_up(size),
+	         end = to < placement->memory_size ? to : placement->memory_size;
+	const struct placement_range *taken;
+
+	end &= ~(uint64_t)(PLACEMENT_PAGE - 1);
+	while (end >= page_up(from) + whole) {
+		uint32_t candidate = (uint32_t)(end - whole);
+		taken = placement_overlap(placement, candidate, (uint32_t)whole);
+		if (!taken) {
+			*start = candidate;
+			placement_claim(placement, *start, (uint32_t)whole);
+			return true;
+		}
+		end = taken->start & ~(uint64_t)(PLACEMENT_PAGE - 1);
+	}
+	return false;
+}
+
 uint32_t placement_end(const struct placement *placement)
 {
 	uint32_t end = 0;

@@ -33,6 +33,9 @@ void placement_claim(struct placement *placement, uint32_t start, uint32_t size)
 /* Claims the lowest free pages from `from` on that end at or below `to`. */
 bool placement_find(struct placement *placement, uint32_t size, uint32_t from, uint32_t to,
                     uint32_t *start);
+/* The same from above: the highest free pages that end at or below `to`, not below `from`. */
+bool placement_find_highest(struct placement *placement, uint32_t size, uint32_t from, uint32_t to,
+                            uint32_t *start);
 /* The end of the highest claimed range. */
 uint32_t placement_end(const struct placement *placement);
 

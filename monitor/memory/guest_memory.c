@@ -1,40 +1,100 @@
 #include "monitor/memory/guest_memory.h"
 
 #include "kernel/string.h"
+#include "monitor/devices/bus.h"
+#include "monitor/memory/watch.h"
 
-/* How many of the bytes are RAM. */
-static size_t clip(const struct vm *vm, gpa_t at, size_t size)
+/* Where the RAM ends in which this address lies; 0 when it lies in none. */
+static uint64_t ram_end(const struct vm *vm, uint64_t at)
 {
-	uint64_t left = at.value < vm->ram_size ? vm->ram_size - at.value : 0;
+	for (uint32_t i = 0; i < vm->hole_count && vm->holes[i].start < vm->ram_size; i++) {
+		if (at < vm->holes[i].start)
+			return vm->holes[i].start;
+		if (at < vm->holes[i].end)
+			return 0;
+	}
+	return at < vm->ram_size ? vm->ram_size : 0;
+}
 
-	return left < size ? (size_t)left : size;
+/* How many of the bytes are RAM, from the first one on. */
+static size_t clip(const struct vm *vm, uint64_t at, size_t size)
+{
+	uint64_t end = ram_end(vm, at);
+
+	return end && end - at < size ? (size_t)(end - at) : end ? size : 0;
+}
+
+/* How much of it a device sees at once; what lies in the next page may be another's, or RAM. */
+static size_t device_part(uint64_t at, size_t size)
+{
+	size_t left = GUEST_PAGE_SIZE - (size_t)(at % GUEST_PAGE_SIZE);
+
+	if (size > left)
+		size = left;
+	return size >= 4 ? 4 : size >= 2 ? 2 : 1;
+}
+
+static bool read_device(struct vm *vm, uint64_t at, unsigned int size, void *to)
+{
+	uint32_t value = UINT32_MAX;
+	bool found;
+
+	vm->device_accesses++;
+	found = vm->bus && bus_read_memory(vm->bus, vm->read_time(vm), at, size, &value);
+
+	memcpy(to, &value, size);
+	return found;
+}
+
+static bool write_device(struct vm *vm, uint64_t at, unsigned int size, const void *from)
+{
+	uint32_t value = 0;
+
+	memcpy(&value, from, size);
+	vm->device_accesses++;
+	return vm->bus && bus_write_memory(vm->bus, vm->read_time(vm), at, size, value);
 }
 
 void guest_memory_read(struct vm *vm, gpa_t at, void *to, size_t size)
 {
-	size_t good = clip(vm, at, size);
+	uint8_t *bytes = to;
+	bool answered = true;
 
-	if (good)
-		memcpy(to, vm->ram + (size_t)at.value, good);
-	if (good == size)
-		return;
-	vm->accesses_outside_ram++;
-	memset((uint8_t *)to + good, 0xFF, size - good);
+	for (size_t part; size; size -= part, bytes += part, at.value += part) {
+		part = clip(vm, at.value, size);
+		if (part) {
+			memcpy(bytes, vm->ram + (size_t)at.value, part);
+			continue;
+		}
+		part = device_part(at.value, size);
+		answered &= read_device(vm, at.value, (unsigned int)part, bytes);
+	}
+	vm->accesses_outside_ram += !answered;
 }
 
-void guest_memory_write(struct vm *vm, gpa_t at, const void *from, size_t size)
+void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_t size,
+                                unsigned int told)
 {
-	size_t good = clip(vm, at, size);
+	const uint8_t *bytes = from;
+	bool answered = true;
 
-	if (good)
-		memcpy(vm->ram + (size_t)at.value, from, good);
-	if (good < size)
-		vm->accesses_outside_ram++;
+	for (size_t part; size; size -= part, bytes += part, at.value += part) {
+		part = clip(vm, at.value, size);
+		if (part) {
+			memcpy(vm->ram + (size_t)at.value, bytes, part);
+			if (vm->watchers)
+				watch_tell(vm, at, part, told);
+			continue;
+		}
+		part = device_part(at.value, size);
+		answered &= write_device(vm, at.value, (unsigned int)part, bytes);
+	}
+	vm->accesses_outside_ram += !answered;
 }
 
 uint8_t *guest_memory_page(const struct vm *vm, gpa_t page)
 {
-	if (clip(vm, page, GUEST_PAGE_SIZE) < GUEST_PAGE_SIZE)
+	if (clip(vm, page.value, GUEST_PAGE_SIZE) < GUEST_PAGE_SIZE)
 		return NULL;
 	return vm->ram + (size_t)page.value;
 }

@@ -3,12 +3,14 @@
 #include "kernel/string.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/memory/watch.h"
 #include "monitor/memory/watchpoints.h"
 #include "monitor/state/fault.h"
 
 #define LARGE_SHIFT 22
 
 #define EXECUTE_RIGHTS (LINEAR_EXECUTE | LINEAR_EXECUTE << LINEAR_USER_SHIFT)
+#define WRITE_RIGHTS   (LINEAR_WRITE | LINEAR_WRITE << LINEAR_USER_SHIFT)
 
 /* The part of an access that lies in one page. */
 struct piece {
@@ -40,8 +42,9 @@ static uint16_t rights_of(const struct vcpu *vcpu, const struct page_walk *found
 static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
+	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
 
-	*linear_entry(vcpu, at) = (struct vcpu_tlb_entry){
+	*entry = (struct vcpu_tlb_entry){
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
 	        .global = found->global,
@@ -49,7 +52,11 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
 	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
-		linear_entry(vcpu, at)->rights &= EXECUTE_RIGHTS;
+		entry->rights &= EXECUTE_RIGHTS;
+	if (watch_is_watched(vcpu->vm, found->page))
+		entry->rights &= (uint16_t)~WRITE_RIGHTS;
+	else if ((entry->rights & WRITE_RIGHTS) && entry->ram)
+		watch_note_buffered(vcpu->vm, found->page);
 	if (found->large)
 		vcpu->tlb_large[region / 32] |= 1u << region % 32;
 }
@@ -70,7 +77,7 @@ static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigne
 }
 
 /* A fault also drops what was buffered of its page: so the manual has it. */
-static bool raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
 {
 	linear_flush_page(vcpu, at);
 	vcpu->cr2 = at.value;
@@ -92,7 +99,7 @@ static bool find_piece(struct vcpu *vcpu, gva_t at, size_t size, unsigned int ri
 	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, right, as, &error);
 
 	if (!entry)
-		return raise_page_fault(vcpu, at, error);
+		return linear_raise_page_fault(vcpu, at, error);
 	*piece = piece_of(entry, at, size);
 	return true;
 }
@@ -143,12 +150,10 @@ static void read_piece(struct vcpu *vcpu, const struct piece *piece, uint8_t *to
 		guest_memory_read(vcpu->vm, piece->at, to, piece->size);
 }
 
+/* Not by piece->ram: somebody may watch the page. */
 static void write_piece(struct vcpu *vcpu, const struct piece *piece, const uint8_t *from)
 {
-	if (piece->ram)
-		memcpy(piece->ram, from, piece->size);
-	else
-		guest_memory_write(vcpu->vm, piece->at, from, piece->size);
+	guest_memory_write(vcpu->vm, piece->at, from, piece->size);
 }
 
 bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
@@ -211,6 +216,30 @@ size_t linear_fetch(struct vcpu *vcpu, gva_t at, uint8_t *to, size_t wanted)
 	return wanted;
 }
 
+bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *source)
+{
+	const struct vcpu_tlb_entry *entry;
+	struct piece piece;
+	uint32_t error;
+
+	entry = look_up(vcpu, at, LINEAR_READ, LINEAR_AS_SUPERVISOR, &error);
+	if (!entry)
+		return false;
+	piece = piece_of(entry, at, size);
+	read_piece(vcpu, &piece, to);
+	*source = piece.at;
+	return true;
+}
+
+void linear_forget_writes(struct vcpu *vcpu, gpa_t page)
+{
+	const uint8_t *ram = guest_memory_page(vcpu->vm, page);
+
+	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
+		if (vcpu->tlb[i].ram == ram)
+			vcpu->tlb[i].rights &= (uint16_t)~WRITE_RIGHTS;
+}
+
 static void forget(struct vcpu_tlb_entry *entry)
 {
 	entry->tag = 0;
@@ -230,6 +259,7 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
 
+	vcpu->flushes++;
 	if (linear_entry(vcpu, at)->tag == linear_tag(at))
 		forget(linear_entry(vcpu, at));
 	if (vcpu->tlb_large[region / 32] & 1u << region % 32)
@@ -238,6 +268,7 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 
 void linear_flush(struct vcpu *vcpu, bool globals_too)
 {
+	vcpu->flushes++;
 	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
 		if (globals_too || !vcpu->tlb[i].global)
 			forget(&vcpu->tlb[i]);

@@ -17,7 +17,8 @@
 enum linear_as { LINEAR_AS_CPL, LINEAR_AS_SUPERVISOR };
 
 /* The rights of a buffered page: what can be done without another walk. Writing only once the dirty
- * bit is set. Shifted to the left for user accesses. */
+ * bit is set, and never where a write is watched (memory/watch.h). Shifted to the left for user
+ * accesses. */
 #define LINEAR_READ       1u
 #define LINEAR_WRITE      2u
 #define LINEAR_EXECUTE    4u
@@ -114,6 +115,15 @@ static inline const uint8_t *linear_find_code(struct vcpu *vcpu, gva_t at, size_
 		return NULL;
 	return linear_find(vcpu, at, linear_right(vcpu, LINEAR_EXECUTE, LINEAR_AS_CPL));
 }
+
+/* Reads as supervisor without raising anything, and tells where in the guest's memory it is. All of
+ * it must lie in one page. */
+bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *source);
+
+/* The guest's own page fault: its error code, and CR2. Always false. */
+bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error);
+/* No entry lets a write to this page of RAM by any more without being looked at. */
+void linear_forget_writes(struct vcpu *vcpu, gpa_t page);
 
 void linear_flush_page(struct vcpu *vcpu, gva_t at);
 void linear_flush(struct vcpu *vcpu, bool globals_too);

@@ -1,15 +1,7 @@
 #include "monitor/memory/page_walk.h"
 
 #include "monitor/memory/guest_memory.h"
-
-#define ENTRY_PRESENT  (1u << 0)
-#define ENTRY_WRITABLE (1u << 1)
-#define ENTRY_USER     (1u << 2)
-#define ENTRY_ACCESSED (1u << 5)
-#define ENTRY_DIRTY    (1u << 6)
-#define ENTRY_LARGE    (1u << 7)
-#define ENTRY_GLOBAL   (1u << 8)
-#define ENTRY_NX       (1ull << 63)
+#include "monitor/memory/page_entry.h"
 
 #define ABOVE_ADDRESS (~0ull << PAGE_WALK_ADDRESS_BITS & ~ENTRY_NX)
 
@@ -40,6 +32,9 @@ static const struct format pae = {
         .reserved_large = 0x001FE000u,
 };
 
+/* The formats are constants to whoever they are inlined into: two walks from one text. */
+#define FOR_EACH_FORMAT static inline __attribute__((always_inline))
+
 struct entry {
 	gpa_t at;
 	uint64_t value;
@@ -50,11 +45,17 @@ static bool has_nx(const struct vcpu *vcpu)
 	return (vcpu->cr4 & VCPU_CR4_PAE) && (vcpu->efer & VCPU_EFER_NXE);
 }
 
-static uint64_t reserved_bits(const struct vcpu *vcpu, const struct format *format, bool large)
+FOR_EACH_FORMAT uint64_t reserved_bits(const struct vcpu *vcpu, const struct format *format,
+                                       bool large)
 {
 	uint64_t reserved = format->reserved | (large ? format->reserved_large : 0);
 
 	return has_nx(vcpu) ? reserved : reserved | ENTRY_NX;
+}
+
+uint64_t page_walk_reserved(const struct vcpu *vcpu, bool large)
+{
+	return reserved_bits(vcpu, vcpu->cr4 & VCPU_CR4_PAE ? &pae : &two_level, large);
 }
 
 /* Always false. The fetch bit is only there where pages can forbid it. */
@@ -66,35 +67,61 @@ static bool refuse(const struct vcpu *vcpu, uint32_t access, uint32_t reason, ui
 	return false;
 }
 
-static struct entry read_entry(struct vcpu *vcpu, const struct format *format, uint64_t table,
-                               uint32_t index)
+FOR_EACH_FORMAT uint64_t read_in_ram(const uint8_t *at, const struct format *format)
 {
-	struct entry entry = {gpa(table + (index & format->index_mask) * format->entry_size), 0};
+	uint32_t narrow;
+	uint64_t wide;
 
-	guest_memory_read(vcpu->vm, entry.at, &entry.value, format->entry_size);
-	return entry;
+	if (format == &pae) {
+		__builtin_memcpy(&wide, at, sizeof(wide));
+		return wide;
+	}
+	__builtin_memcpy(&narrow, at, sizeof(narrow));
+	return narrow;
 }
 
-static bool is_large(const struct vcpu *vcpu, const struct format *format,
-                     const struct entry *directory)
+static uint64_t read_outside_ram(struct vm *vm, gpa_t at, size_t size)
+{
+	uint64_t value = 0;
+
+	guest_memory_read(vm, at, &value, size);
+	return value;
+}
+
+FOR_EACH_FORMAT struct entry read_entry(struct vcpu *vcpu, const struct format *format,
+                                        uint64_t table, uint32_t index)
+{
+	gpa_t at = gpa(table + (index & format->index_mask) * format->entry_size);
+	struct vm *vm = vcpu->vm;
+
+	if (at.value + format->entry_size <= vm->ram_size)
+		return (struct entry){at, read_in_ram(vm->ram + (size_t)at.value, format)};
+	return (struct entry){at, read_outside_ram(vm, at, format->entry_size)};
+}
+
+FOR_EACH_FORMAT bool is_large(const struct vcpu *vcpu, const struct format *format,
+                              const struct entry *directory)
 {
 	return (directory->value & ENTRY_LARGE) && (format == &pae || (vcpu->cr4 & VCPU_CR4_PSE));
 }
 
 /* The table that the directory's entry is in. */
-static bool find_directory(const struct vcpu *vcpu, gva_t at, uint64_t *table)
+FOR_EACH_FORMAT bool find_directory(const struct vcpu *vcpu, const struct format *format, gva_t at,
+                                    uint64_t *table)
 {
-	uint64_t pdpte = vcpu->pdptes[at.value >> 30];
+	uint64_t pdpte;
 
-	if (!(vcpu->cr4 & VCPU_CR4_PAE)) {
-		*table = vcpu->cr3 & two_level.address;
+	if (format == &two_level) {
+		*table = vcpu->cr3 & (uint32_t)two_level.address;
 		return true;
 	}
+	pdpte = vcpu->pdptes[at.value >> 30];
 	*table = pdpte & pae.address;
 	return pdpte & ENTRY_PRESENT;
 }
 
-static bool is_allowed(const struct vcpu *vcpu, const struct page_walk *found, uint32_t access)
+FOR_EACH_FORMAT bool is_allowed(const struct vcpu *vcpu, const struct page_walk *found,
+                                uint32_t access)
 {
 	if ((access & PAGE_WALK_USER) && !found->user)
 		return false;
@@ -105,17 +132,21 @@ static bool is_allowed(const struct vcpu *vcpu, const struct page_walk *found, u
 	return !(access & PAGE_WALK_USER) && !(vcpu->cr0 & VCPU_CR0_WP);
 }
 
+/* The shadow of a page table is not told. It has no entry where the accessed bit was clear and no
+ * writable one where the dirty bit was, so with the bit set it gives less than it might and never
+ * too much; and it is the shadow's own filling that comes by here most. */
 static void mark(struct vcpu *vcpu, const struct entry *entry, uint32_t bits)
 {
 	uint32_t low = (uint32_t)entry->value | bits;
 
 	if (low != (uint32_t)entry->value)
-		guest_memory_write(vcpu->vm, entry->at, &low, sizeof(low));
+		guest_memory_write_telling(vcpu->vm, entry->at, &low, sizeof(low),
+		                           WATCH_ALL & ~(unsigned int)WATCH_PAGE_TABLE);
 }
 
 /* Rights are the sum of both levels; a large page has one level, given twice. */
-static struct page_walk combine(const struct vcpu *vcpu, const struct entry *directory,
-                                const struct entry *leaf)
+FOR_EACH_FORMAT struct page_walk combine(const struct vcpu *vcpu, const struct entry *directory,
+                                         const struct entry *leaf)
 {
 	uint64_t both = directory->value & leaf->value;
 
@@ -132,8 +163,9 @@ static struct page_walk combine(const struct vcpu *vcpu, const struct entry *dir
 /* Bits are set only now, when the access is known to be good: the manual leaves it open for the
  * directory of a walk that ends in a fault, and Bochs, which we are compared with, leaves it. The
  * directory comes first: with tables that map themselves both may be one entry. */
-static bool finish(struct vcpu *vcpu, const struct entry *directory, const struct entry *leaf,
-                   uint32_t access, struct page_walk *found, uint32_t *error)
+FOR_EACH_FORMAT bool finish(struct vcpu *vcpu, const struct entry *directory,
+                            const struct entry *leaf, uint32_t access, struct page_walk *found,
+                            uint32_t *error)
 {
 	bool writes = access & PAGE_WALK_WRITE;
 
@@ -147,9 +179,9 @@ static bool finish(struct vcpu *vcpu, const struct entry *directory, const struc
 	return true;
 }
 
-static bool walk_large(struct vcpu *vcpu, const struct format *format, gva_t at,
-                       const struct entry *directory, uint32_t access, struct page_walk *found,
-                       uint32_t *error)
+FOR_EACH_FORMAT bool walk_large(struct vcpu *vcpu, const struct format *format, gva_t at,
+                                const struct entry *directory, uint32_t access,
+                                struct page_walk *found, uint32_t *error)
 {
 	uint32_t inside = (1u << format->large_shift) - 1;
 
@@ -162,9 +194,9 @@ static bool walk_large(struct vcpu *vcpu, const struct format *format, gva_t at,
 	return true;
 }
 
-static bool walk_small(struct vcpu *vcpu, const struct format *format, gva_t at,
-                       const struct entry *directory, uint32_t access, struct page_walk *found,
-                       uint32_t *error)
+FOR_EACH_FORMAT bool walk_small(struct vcpu *vcpu, const struct format *format, gva_t at,
+                                const struct entry *directory, uint32_t access,
+                                struct page_walk *found, uint32_t *error)
 {
 	uint64_t reserved = reserved_bits(vcpu, format, false);
 	struct entry leaf;
@@ -191,18 +223,13 @@ static struct page_walk without_paging(gva_t at)
 	                          .dirty = true};
 }
 
-bool page_walk(struct vcpu *vcpu, gva_t at, uint32_t access, struct page_walk *found,
-               uint32_t *error)
+FOR_EACH_FORMAT bool walk(struct vcpu *vcpu, const struct format *format, gva_t at, uint32_t access,
+                          struct page_walk *found, uint32_t *error)
 {
-	const struct format *format = vcpu->cr4 & VCPU_CR4_PAE ? &pae : &two_level;
 	struct entry directory;
 	uint64_t table;
 
-	if (!(vcpu->cr0 & VCPU_CR0_PG)) {
-		*found = without_paging(at);
-		return true;
-	}
-	if (!find_directory(vcpu, at, &table))
+	if (!find_directory(vcpu, format, at, &table))
 		return refuse(vcpu, access, 0, error);
 	directory = read_entry(vcpu, format, table, at.value >> format->large_shift);
 	if (!(directory.value & ENTRY_PRESENT))
@@ -210,6 +237,18 @@ bool page_walk(struct vcpu *vcpu, gva_t at, uint32_t access, struct page_walk *f
 	if (is_large(vcpu, format, &directory))
 		return walk_large(vcpu, format, at, &directory, access, found, error);
 	return walk_small(vcpu, format, at, &directory, access, found, error);
+}
+
+bool page_walk(struct vcpu *vcpu, gva_t at, uint32_t access, struct page_walk *found,
+               uint32_t *error)
+{
+	if (!(vcpu->cr0 & VCPU_CR0_PG)) {
+		*found = without_paging(at);
+		return true;
+	}
+	if (vcpu->cr4 & VCPU_CR4_PAE)
+		return walk(vcpu, &pae, at, access, found, error);
+	return walk(vcpu, &two_level, at, access, found, error);
 }
 
 bool page_walk_read_pdptes(struct vcpu *vcpu, uint32_t cr3, uint64_t pdptes[4])

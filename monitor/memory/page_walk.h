@@ -30,6 +30,10 @@ struct page_walk {
 bool page_walk(struct vcpu *vcpu, gva_t at, uint32_t access, struct page_walk *found,
                uint32_t *error);
 
+/* The bits that must be 0 in an entry of the format that CR4 and EFER choose; `large`: in one that
+ * maps a large page. */
+uint64_t page_walk_reserved(const struct vcpu *vcpu, bool large);
+
 /* Reads the four page-directory pointers for a CR3. False when one of them has a reserved bit:
  * then `pdptes` is as it was. */
 bool page_walk_read_pdptes(struct vcpu *vcpu, uint32_t cr3, uint64_t pdptes[4]);

@@ -1,8 +1,10 @@
 #include "monitor/run/machine.h"
 
 #include "kernel/clock.h"
+#include "kernel/date.h"
 #include "kernel/frames.h"
 #include "kernel/log.h"
+#include "kernel/options.h"
 #include "kernel/page_tables.h"
 #include "kernel/panic.h"
 #include "kernel/print.h"
@@ -11,11 +13,15 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/devices/acpi_tables.h"
+#include "monitor/memory/guest_memory.h"
+#include "monitor/run/engine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
 
-#define MEGABYTE     (1u << 20)
-#define LARGE_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
+#define MEGABYTE         (1u << 20)
+#define DISPLAY_INTERVAL 50000000 /* nanoseconds: often enough for the eye */
+#define LARGE_FRAMES     (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 static const struct machine *machine_of(const struct vm *vm)
 {
@@ -28,21 +34,29 @@ static uint64_t read_time(const struct vm *vm)
 	return clock_now() - machine_of(vm)->started_ns;
 }
 
+/* The real one: a guest that runs directly reads it without asking. */
 static uint64_t read_tsc(const struct vm *vm)
 {
-	return x86_read_tsc() - machine_of(vm)->started_tsc;
+	(void)vm;
+	return x86_read_tsc();
 }
 
 static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	statistics_count(guest_interrupts);
-	return i8259_acknowledge(&((struct machine *)vm)->pc.interrupts);
+	return pc_take_interrupt(&((struct machine *)vm)->pc);
 }
 
 static void set_processor_line(void *vm, unsigned int input, bool level)
 {
 	(void)input;
 	((struct vm *)vm)->interrupt_waits = level;
+}
+
+static void raise_nmi(void *vm, unsigned int input, bool level)
+{
+	(void)input;
+	((struct vm *)vm)->vcpu.nmi_pending |= level;
 }
 
 static void transmit(void *machine, uint8_t byte)
@@ -66,25 +80,69 @@ static void report_unknown_port(void *owner, const struct bus_unknown *access)
 	         access->port, access->size, access->write ? "write" : "read");
 }
 
-static void wire(struct machine *machine)
+static void read_memory(void *machine, uint32_t address, void *to, uint32_t size)
+{
+	guest_memory_read(&((struct machine *)machine)->vm, gpa(address), to, size);
+}
+
+static void write_memory(void *machine, uint32_t address, const void *from, uint32_t size)
+{
+	guest_memory_write(&((struct machine *)machine)->vm, gpa(address), from, size);
+}
+
+static void set_date(struct machine *machine)
+{
+	struct date date;
+
+	if (!date_read(&date))
+		log_warning(machine->vm.name,
+		            "the real machine's clock shows no date; the guest's starts with the "
+		            "year 2000");
+	mc146818_set_date(&machine->pc.clock, 0,
+	                  &(struct mc146818_date){.year = date.year,
+	                                          .month = date.month,
+	                                          .day = date.day,
+	                                          .weekday = date.weekday,
+	                                          .hour = date.hour,
+	                                          .minute = date.minute,
+	                                          .second = date.second});
+	log_info(machine->vm.name, "the guest's clock is set date=%u-%02u-%02uT%02u:%02u:%02u",
+	         date.year, date.month, date.day, date.hour, date.minute, date.second);
+}
+
+static void wire(struct machine *machine, const struct machine_parts *parts)
 {
 	const struct pc_outside outside = {
 	        .processor = {set_processor_line, &machine->vm, 0},
+	        .nmi = {raise_nmi, &machine->vm, 0},
 	        .com1_transmit = transmit,
 	        .debug_line = hand_out_debug_line,
 	        .unknown_port = report_unknown_port,
+	        .read_memory = read_memory,
+	        .write_memory = write_memory,
 	        .owner = machine,
+	        .disk = parts->disk,
+	        .disk_sectors = parts->disk_sectors,
 	};
 
 	machine->vm.vcpu.vm = &machine->vm;
 	machine->vm.bus = &machine->pc.bus;
+	machine->vm.local_apic = machine->pc.without.apic ? NULL : &machine->pc.local_apic;
 	machine->vm.read_time = read_time;
 	machine->vm.read_tsc = read_tsc;
 	machine->vm.acknowledge_interrupt = acknowledge_interrupt;
 	pc_wire(&machine->pc, &outside);
 	pc_reset(&machine->pc, 0);
-	pc_start(&machine->pc, 0);
+	pc_start(&machine->pc, 0, machine->vm.ram_size);
+	set_date(machine);
 	ns16550_set_modem(&machine->pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
+}
+
+static mpa_t allocate_run(struct canaries *canaries, uint32_t frames)
+{
+	if (options.canaries)
+		return canaries_allocate(canaries, frames, LARGE_FRAMES);
+	return frames_allocate_run(frames, LARGE_FRAMES, FRAME_guest);
 }
 
 static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *problem, size_t size)
@@ -93,8 +151,7 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	mpa_t run = FRAMES_NONE;
 
 	if (megabytes && megabytes <= free_mb)
-		run = frames_allocate_run(megabytes * (MEGABYTE / PAGE_SIZE), LARGE_FRAMES,
-		                          FRAME_guest);
+		run = allocate_run(&machine->canaries, megabytes * (MEGABYTE / PAGE_SIZE));
 	if (frames_is_none(run)) {
 		print_to_buffer(problem, size,
 		                "a guest with %u MB of memory does not fit: %u MB are free, and "
@@ -108,19 +165,55 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size)
+/* Video memory and the firmware's area; text memory is RAM, which needs no chip to keep it. */
+static void make_holes(struct vm *vm, bool has_text)
+{
+	vm->holes[0] = (struct vm_hole){0xA0000, has_text ? VGA_TEXT : 0xC0000};
+	vm->holes[1] = (struct vm_hole){0xC0000, 0x100000};
+	vm->hole_count = 2;
+}
+
+static uint16_t *text_memory(const struct machine *machine)
+{
+	return (uint16_t *)(machine->vm.ram + VGA_TEXT);
+}
+
+/* What firmware leaves in RAM: the BIOS data area says where the extended one is and how much
+ * memory lies below it, and there is the one ACPI table that is written to. */
+static void fill_low_memory(struct machine *machine)
+{
+	static const uint16_t extended_segment = 0x9FC0, kilobytes = 639;
+	static const uint8_t extended_kilobytes = 1;
+	uint8_t facs[ACPI_TABLES_FACS_SIZE];
+	struct vm *vm = &machine->vm;
+
+	guest_memory_write(vm, gpa(0x40E), &extended_segment, sizeof(extended_segment));
+	guest_memory_write(vm, gpa(0x413), &kilobytes, sizeof(kilobytes));
+	guest_memory_write(vm, gpa(extended_segment << 4), &extended_kilobytes, 1);
+	if (machine->pc.without.acpi)
+		return;
+	acpi_tables_fill_facs(facs);
+	guest_memory_write(vm, gpa(ACPI_TABLES_FACS), facs, sizeof(facs));
+}
+
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size)
 {
 	memset(machine, 0, sizeof(*machine));
 	machine->vm.name = name;
-	if (!allocate_memory(machine, memory_mb, problem, size))
+	machine->pc.without = parts->without;
+	if (!allocate_memory(machine, parts->memory_mb, problem, size))
 		return false;
-	wire(machine);
+	make_holes(&machine->vm, !parts->without.vga);
+	if (!parts->without.vga)
+		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
+	wire(machine, parts);
+	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
-	machine->started_tsc = x86_read_tsc();
-	return true;
+	machine->engine = parts->engine;
+	return machine->engine->start(machine, problem, size);
 }
 
 static void take_input(struct machine *machine, uint64_t now)
@@ -144,12 +237,22 @@ void machine_note_end(struct machine *machine)
 		vm_end(&machine->vm, EXIT_reset, 0);
 }
 
+void machine_show(struct machine *machine)
+{
+	if (!machine->pc.without.vga)
+		display_refresh(&machine->display, &machine->pc.vga, text_memory(machine));
+}
+
 void machine_advance(struct machine *machine)
 {
 	uint64_t now = read_time(&machine->vm);
 
 	take_input(machine, now);
 	pc_advance(&machine->pc, now);
+	if (now >= machine->display.next) {
+		machine->display.next = now + DISPLAY_INTERVAL;
+		machine_show(machine);
+	}
 }
 
 uint64_t machine_next_due(const struct machine *machine)
@@ -157,11 +260,25 @@ uint64_t machine_next_due(const struct machine *machine)
 	return pc_next_due(&machine->pc);
 }
 
+static void report_disk(const struct machine *machine)
+{
+	const struct ata_disk *disk = &machine->pc.ide.disk;
+
+	if (disk->sectors_written)
+		log_info(machine->vm.name,
+		         "what was written to the disk is lost now sectors-written=%u",
+		         (uint32_t)disk->sectors_written);
+}
+
 void machine_destroy(struct machine *machine)
 {
 	uint32_t frames = (uint32_t)(machine->vm.ram_size / PAGE_SIZE);
 
+	machine->engine->stop(machine);
+	machine_show(machine);
+	report_disk(machine);
 	port_e9_flush(&machine->pc.debug_console);
 	panic_unless(frames_free_run(mpa((uint32_t)machine->vm.ram), frames, FRAME_guest));
+	canaries_free(&machine->canaries);
 	machine->vm.ram = NULL;
 }

@@ -8,18 +8,44 @@
 
 #include <stddef.h>
 
+#include "kernel/clock.h"
 #include "monitor/devices/pc.h"
+#include "monitor/run/canaries.h"
+#include "monitor/run/direct.h"
+#include "monitor/run/display.h"
+#include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
+
+struct engine;
+
+/* What the guest's machine is made of. */
+struct machine_parts {
+	uint32_t memory_mb;
+	const struct engine *engine;
+	struct pc_without without;
+	bool screen_on_console;
+	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
+	uint32_t disk_sectors;
+};
 
 struct machine {
 	struct vm vm;
 	struct pc pc;
-	uint64_t started_ns, started_tsc;
+	uint64_t started_ns;
+	const struct engine *engine;
+	struct direct direct; /* for the engines that run anything directly */
+	struct translated translated;
+	struct timer alarm; /* for the same: the next time a chip has something to do */
+	uint64_t alarm_due;
+	uint32_t interrupts_seen; /* when the chips were last looked at */
+	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
+	struct canaries canaries;
+	struct display display;
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */
-bool machine_create(struct machine *machine, const char *name, uint32_t memory_mb, char *problem,
-                    size_t size);
+bool machine_create(struct machine *machine, const char *name, const struct machine_parts *parts,
+                    char *problem, size_t size);
 
 void machine_note_end(struct machine *machine);
 
@@ -36,6 +62,9 @@ static inline bool machine_has_ended(struct machine *machine)
 
 /* Gives the chips their time and the console's input. */
 void machine_advance(struct machine *machine);
+
+/* Shows what the guest has on its screen; for whoever does nothing for a while. */
+void machine_show(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */
 uint64_t machine_next_due(const struct machine *machine);

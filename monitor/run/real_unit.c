@@ -172,10 +172,67 @@ static void put_code(const struct vm_unit_run *run)
 	x86_write_cr3(x86_read_cr3());
 }
 
+/* Who has the unit, and what the control registers are for it. */
+static struct {
+	struct vcpu *borrower; /* whose state the unit holds; NULL: nobody's */
+	uint32_t own_cr0, own_cr4, cr0, cr4;
+} lent;
+
+static void set_control(uint32_t cr0, uint32_t cr4)
+{
+	if (cr0 != lent.cr0)
+		x86_write_cr0(cr0);
+	if (cr4 != lent.cr4)
+		x86_write_cr4(cr4);
+	lent.cr0 = cr0;
+	lent.cr4 = cr4;
+}
+
+static void take_back(void)
+{
+	set_control(lent.own_cr0, lent.own_cr4);
+	if (lent.borrower)
+		save_state(lent.borrower->fpu);
+	lent.borrower = NULL;
+}
+
+/* TS stands for everything that makes the guest's unit fault: which fault it is, the interpreter
+ * knows. Alignment is only ever checked in ring 3, which is ring 3 of the guest. */
+static uint32_t guest_cr0(const struct vcpu *vcpu)
+{
+	uint32_t cr0 = lent.own_cr0;
+
+	if (vcpu->cr0 & (VCPU_CR0_TS | VCPU_CR0_EM))
+		cr0 |= CR0_TS;
+	return cr0 | (vcpu->cr0 & VCPU_CR0_AM);
+}
+
+/* A guest whose time-stamp counter is not the real one never reads that. */
+static uint32_t guest_cr4(const struct vcpu *vcpu)
+{
+	const uint32_t unit = CR4_OSFXSR | CR4_OSXMMEXCPT;
+	uint32_t cr4 = lent.own_cr4 & (~unit | vcpu->cr4);
+
+	return vcpu->cr4 & VCPU_CR4_TSD || vcpu->tsc_offset ? cr4 | CR4_TSD : cr4;
+}
+
+void real_unit_lend(struct vcpu *vcpu)
+{
+	uint32_t cr0 = guest_cr0(vcpu);
+
+	if (!(cr0 & CR0_TS) && lent.borrower != vcpu) {
+		take_back();
+		load_state(vcpu->fpu);
+		lent.borrower = vcpu;
+	}
+	set_control(cr0, guest_cr4(vcpu));
+}
+
 static uint8_t run_instruction(struct vm_unit_run *run)
 {
 	bool good;
 
+	take_back();
 	put_code(run);
 	load_state(run->state);
 	good = call_code(run);
@@ -197,9 +254,15 @@ static void switch_on(void)
 {
 	uint32_t cr0 = (x86_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
 
-	__asm__ volatile("mov %0, %%cr0\n\tfninit" : : "r"(cr0) : "memory");
+	x86_write_cr0(cr0);
+	__asm__ volatile("fninit");
 	if (probes.sse)
 		x86_write_cr4(x86_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+	/* Guests have no UMIP, but what faults is emulated, and then says the guest's truth. */
+	if (probes.umip)
+		x86_write_cr4(x86_read_cr4() | CR4_UMIP);
+	lent.own_cr0 = lent.cr0 = x86_read_cr0();
+	lent.own_cr4 = lent.cr4 = x86_read_cr4();
 }
 
 const struct vm_unit *real_unit_start(void)

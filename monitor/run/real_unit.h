@@ -10,4 +10,8 @@
 /* Makes the unit ready, and tells monitor/cpu/identity.c what it has. Once is enough. */
 const struct vm_unit *real_unit_start(void);
 
+/* Before a guest runs directly: its state is in the unit, or the unit faults where the guest's own
+ * would. The next instruction that is interpreted there takes it back. */
+void real_unit_lend(struct vcpu *vcpu);
+
 #endif

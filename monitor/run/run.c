@@ -1,31 +1,14 @@
 #include "monitor/run/run.h"
 
 #include "kernel/clock.h"
+#include "kernel/interrupts.h"
 #include "kernel/log.h"
 #include "kernel/statistics.h"
 #include "kernel/trace.h"
+#include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/devices/virtual_time.h"
-#include "monitor/instructions/interpret.h"
-
-/* Instructions between two looks at the clock: well below a tenth of a millisecond of a guest's
- * time, and long enough that looking costs nothing. */
-#define SLICE 1000
-
-static enum exit_reason run_slice(struct machine *machine)
-{
-	struct vcpu *vcpu = &machine->vm.vcpu;
-	const struct vm *vm = &machine->vm;
-
-	for (uint32_t done = 0; done < SLICE;) {
-		if (machine_has_ended(machine))
-			return vm->exit;
-		if (vcpu->halted && !vm->interrupt_waits)
-			return EXIT_halted;
-		done += interpret_run(vcpu, SLICE - done);
-	}
-	return EXIT_slice_ended;
-}
+#include "monitor/run/engine.h"
 
 static void do_nothing(struct timer *timer)
 {
@@ -55,10 +38,11 @@ static void wait_for_interrupt(struct machine *machine)
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
-	if (machine->vm.interrupt_waits || machine->vm.ended) {
+	if (machine->vm.interrupt_waits || machine->vm.vcpu.nmi_pending || machine->vm.ended) {
 		x86_enable_interrupts();
 		return;
 	}
+	machine_show(machine);
 	warn_if_nothing_can_wake(&machine->vm.vcpu);
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),
@@ -69,15 +53,75 @@ static void wait_for_interrupt(struct machine *machine)
 	clock_cancel_timer(&timer);
 }
 
+/* The interrupt alone is what matters: it brings the processor back from the guest. What has rung
+ * is set anew, even for the same time. */
+static void on_alarm(struct timer *timer)
+{
+	struct machine *machine =
+	        (struct machine *)((char *)timer - offsetof(struct machine, alarm));
+
+	machine->alarm_due = 0;
+}
+
+static void set_alarm(struct machine *machine)
+{
+	uint64_t due = machine_next_due(machine);
+
+	if (!machine->engine->needs_alarm || due == machine->alarm_due)
+		return;
+	machine->alarm_due = due;
+	machine->alarm.expired = on_alarm;
+	clock_cancel_timer(&machine->alarm);
+	if (due != VIRTUAL_TIME_NEVER)
+		clock_set_timer(&machine->alarm, machine->started_ns + due);
+}
+
+/* Every return of an engine passes here. */
+static enum exit_reason run_engine(struct machine *machine)
+{
+	uint64_t before = x86_read_tsc(), cycles;
+	enum exit_reason exit = machine->engine->run(machine);
+
+	cycles = x86_read_tsc() - before;
+	machine->exits[exit]++;
+	machine->exit_cycles[exit] += cycles;
+	statistics[STATISTIC_guest_cycles] += cycles;
+	if (exit != EXIT_slice_ended && exit != EXIT_device)
+		trace_add(TRACE_guest_exit, exit, machine->vm.vcpu.eip, (uint32_t)cycles);
+	return exit;
+}
+
+static void report_exits(const struct machine *machine)
+{
+	static const char *const words[EXIT_REASONS] = {
+#define EXIT(name, word, text) word,
+#include "monitor/state/exits.def"
+#undef EXIT
+	};
+
+	for (int i = 0; i < EXIT_REASONS; i++)
+		if (machine->exits[i])
+			log_info(machine->vm.name, "exits reason=%s count=%llu cycles=%llu",
+			         words[i], machine->exits[i], machine->exit_cycles[i]);
+	for (uint32_t i = 0; i < TRAP_VECTORS; i++)
+		if (machine->direct.traps[i])
+			log_info(machine->vm.name, "traps vector=0x%02x name=%s count=%llu", i,
+			         i < TRAP_EXCEPTIONS ? traps_mnemonic(i) : "interrupt",
+			         machine->direct.traps[i]);
+}
+
 void run(struct machine *machine)
 {
 	while (!machine->vm.ended) {
+		/* Before the chips are looked at: an alarm that rings from here on is not missed.
+		 */
+		machine->interrupts_seen = interrupts_seen();
 		machine_advance(machine);
-		uint64_t before = x86_read_tsc();
-		enum exit_reason exit = run_slice(machine);
-		statistics[STATISTIC_guest_cycles] += x86_read_tsc() - before;
-		if (exit == EXIT_halted)
+		set_alarm(machine);
+		if (run_engine(machine) == EXIT_halted)
 			wait_for_interrupt(machine);
 	}
+	clock_cancel_timer(&machine->alarm);
 	statistics[STATISTIC_guest_instructions] += machine->vm.vcpu.instructions;
+	report_exits(machine);
 }

@@ -158,6 +158,7 @@ struct vcpu {
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset;
+	uint8_t machine_check_status; /* written and read back; nothing ever sets it */
 	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
 	/* cpu/events.c */
@@ -179,6 +180,7 @@ struct vcpu {
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
+	uint32_t flushes; /* of anything: who remembers a translation looks whether it moved */
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;

@@ -6,6 +6,18 @@
 #define OPERAND_SIZE 0x66
 #define MOD_WINDOW   0x05 /* ModRM: disp32 alone, with the register in bits 3 to 5 */
 
+/* QEMU's TCG works out the flags of cmpxchg8b from a note that is only up to date at the start of
+ * one of its own blocks; without that it makes EFLAGS of a pointer, NT included. A jump begins one:
+ * docs/tricks.md. */
+bool inline_copy_settled(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	emit_before(emit, 0);
+	EMIT(emit, 0xEB, 0); /* jmp $+2 */
+	emit_before(emit, 0);
+	emit_bytes(emit, bytes, in->length);
+	return true;
+}
+
 /* What loads control registers ends a block, and so does invlpg: pages may have moved. */
 static bool may_move_pages(const struct instruction *in)
 {

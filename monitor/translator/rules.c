@@ -137,6 +137,8 @@ static enum rule decide(const struct translator_options *options, const struct i
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))
 		return RULE_callout;
+	if (opcode->feature == FEATURE_CX8)
+		return RULE_copy_settled;
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
 }
 

@@ -20,8 +20,13 @@ MACHINES = QEMU + BOCHS
 
 # How a guest is run: natively everywhere, and deprivileged on one machine of each kind.
 NATIVE = "native"
-ENGINES = ["interpret"]
-DEPRIVILEGED = [("qemu", "max", engine) for engine in ENGINES] + [("bochs", "corei7_skylake_x", engine) for engine in ENGINES]
+ENGINES = ["interpret", "trap", "translate"]
+# What trap cannot catch is less where UMIP catches it.
+DEPRIVILEGED = [("qemu", "max", engine) for engine in ENGINES] + [
+    ("bochs", "corei7_skylake_x", "interpret"),
+    ("bochs", "corei7_icelake_u", "trap"),
+    ("bochs", "corei7_skylake_x", "translate"),
+]
 WAYS = [machine + (NATIVE,) for machine in MACHINES] + DEPRIVILEGED
 
 # The last of the hypervisor's own lines on the console; what follows is the guest's, byte for byte.
@@ -62,6 +67,27 @@ class Guest:
         """The guest with a terminal to type at."""
         command = self.command(name, append)
         return pexpect.spawn(command[0], command[1:], cwd=ROOT, timeout=30, encoding="latin1")
+
+
+SUCCESS, SKIP = 33, 35  # status (V << 1) | 1 of the verdicts of guest/library/test.h
+
+
+def topics(folder):
+    """The guests of one folder of guest/."""
+    path = os.path.join(ROOT, "guest", folder)
+    return sorted(t for t in os.listdir(path) if os.path.exists(os.path.join(path, t, "main.c")))
+
+
+def check_verdict(topic, status, text):
+    """A test guest said what it is for, all of its checks held, and it ended with that verdict."""
+    lines = [line for line in text.splitlines() if not line.startswith("ringfence:")]
+    assert lines and re.match(rf"{topic}: exists to show that \S+ \S+ \S+", lines[0]), text
+    if status == SKIP:
+        pytest.skip(lines[-1])
+    failed = [line for line in lines if line.startswith("FAIL")]
+    assert not failed, text
+    assert (status, lines[-1]) == (SUCCESS, "SUCCESS"), text
+    assert any(line.startswith("ok ") for line in lines), text
 
 
 def way_name(way):

@@ -79,24 +79,18 @@ def test_too_large_for_memory(kernel, tmp_path):
     assert "too large for --memory 32M" in text and "42M" in text
 
 
+@pytest.mark.parametrize("how", [[], ["--native"]], ids=["hypervisor", "native"])
+def test_a_line_that_is_too_long_for_linux(tmp_path, how):
+    kernel = assemble(tmp_path, "linux")
+    text = one_sentence(launch("run", kernel, *how, "--append", "x" * 256))
+    assert "--append has 256 characters" in text and "takes at most 255" in text
+
+
 def test_unreadable_file(kernel):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     kernel.chmod(0)
     assert "Permission denied" in one_sentence(launch("run", kernel, "--native"))
-
-
-def test_an_engine_that_is_not_built_is_named(kernel, tmp_path):
-    fake = tmp_path / "fake.py"
-    fake.write_text(
-        f"import sys; sys.path.insert(0, {str(RINGFENCE.parent / 'tools')!r})\n"
-        "from pathlib import Path\n"
-        "from launcher import main, plan\n"
-        f"plan.HYPERVISOR = Path({str(kernel)!r})\n"
-        "sys.exit(main.main(sys.argv[1:]))\n"
-    )
-    result = subprocess.run([sys.executable, "-B", fake, "run", kernel, "--engine", "trap"], capture_output=True)
-    assert "the engine trap is not built yet; there is: interpret" in one_sentence(result)
 
 
 @pytest.mark.parametrize("missing", ["qemu-system-i386", "grub-mkrescue", "bochs"])

@@ -50,13 +50,26 @@ def test_a_guest_that_hangs_is_timed_out(tmp_path):
     assert result.returncode == 124
 
 
-def test_a_kernel_without_an_engine_for_it_is_refused(tmp_path):
+@pytest.mark.parametrize("route", [(), ("--iso",)], ids=["kernel", "iso"])
+def test_linux_gets_its_command_line_and_its_ramdisk(tmp_path, route):
     kernel = assemble(tmp_path, "linux")
-    result, log = run_guest(kernel, tmp_path / "log")
+    ramdisk = tmp_path / "initrd"
+    ramdisk.write_bytes(bytes(48))
+    result, log = run_guest(kernel, tmp_path / "log", "--initrd", ramdisk, "--append", "console=ttyS0 a=1,2", *route)
+    assert result.returncode == 3, log
+    assert result.stdout.endswith(b"linux: console=ttyS0 a=1,2...")
+
+
+def test_a_linux_that_does_not_fit_is_refused_by_the_hypervisor_too(tmp_path):
+    """The launcher looks first; this is for those who come by GRUB."""
+    kernel = assemble(tmp_path, "linux")
+    options = ["--log", tmp_path / "log", "--boot", "mode=run guest-memory=2"]
+    modules = [f"--module={kernel}", f"--module={kernel}", f"--module={kernel}"]
+    result = launch("boot", *modules, *options)
     assert result.returncode == 2
-    errors = [line for line in log if line.startswith("ringfence: error ")]
-    assert len(errors) == 1 and re.match(r"ringfence: error linux\.bin: .*Multiboot", errors[0])
-    assert log[-1] == "ringfence: info vm0: ended reason=bad-input status=2"
+    log = (tmp_path / "log").read_text().splitlines()
+    assert "ringfence: error linux.bin: there are 2 files beside the Linux kernel; at most one, its initial " \
+        "ramdisk, is expected." in log
 
 
 def test_memory_that_is_not_there_is_refused(tmp_path):

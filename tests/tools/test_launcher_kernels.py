@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from launcher_support import assemble
+from launcher_support import assemble, launch, one_sentence
 
 from launcher.errors import UserError
 from launcher.kernels import recognise
@@ -26,12 +26,21 @@ def multiboot2(architecture=0):
 def elf(payload, bits=1, machine=3, kind=2, segments=((0x1000, 0x100000, 64, 128),), table=52, data=1, segment_kind=1):
     header = b"\x7fELF" + bytes([bits, data, 1]) + bytes(9)
     header += struct.pack("<HHIIIIIHHHHHH", kind, machine, 1, 0x100000, table, 0, 0, 52, 32, len(segments), 0, 0, 0)
-    for offset, physical, in_file, in_memory in segments:
-        header += struct.pack("<8I", segment_kind, offset, physical, physical, in_file, in_memory, 7, 4096)
+    for offset, physical, in_file, in_memory, *own_kind in segments:
+        header += struct.pack("<8I", *(own_kind or [segment_kind]), offset, physical, physical, in_file, in_memory, 7, 4096)
     return header.ljust(0x1000, b"\0") + payload.ljust(64, b"\0")
 
 
-def linux(version=0x20F, loadflags=1, sectors=1, paragraphs=4):
+# A segment to load, and one of notes.
+NOTED = ((0x1000, 0x100000, 64, 128), (0x1000, 0x100000, 64, 64, 4))
+
+
+def note(owner):
+    name = owner + b"\0"
+    return struct.pack("<III", len(name), 0, 0) + name + bytes(-len(name) % 4)
+
+
+def linux(version=0x20F, loadflags=1, sectors=1, paragraphs=4, entry_flags=0, unpacks=False):
     image = bytearray((sectors + 1) * 512 + 64)
     image[0x1F1] = sectors
     struct.pack_into("<I", image, 0x1F4, paragraphs)
@@ -39,6 +48,12 @@ def linux(version=0x20F, loadflags=1, sectors=1, paragraphs=4):
     image[0x202:0x206] = b"HdrS"
     struct.pack_into("<H", image, 0x206, version)
     image[0x211] = loadflags
+    struct.pack_into("<I", image, 0x214, 0x100000)
+    image[0x236] = entry_flags
+    if unpacks:
+        struct.pack_into("<I", image, 0x230, 0x100000)
+        image[0x234] = 1
+        struct.pack_into("<QI", image, 0x258, 0xF80000, 0x100000)
     return bytes(image)
 
 
@@ -55,6 +70,9 @@ GOOD = {
     "Multiboot 2 ELF": (elf(multiboot2()), "multiboot2", 0x100080),
     "a wrong Multiboot 1 header first": (multiboot1(checksum=1) + address_fields(0x10000C), "multiboot", None),
     "bzImage": (linux(), "linux", 0x100040),
+    "bzImage of version 2.3": (linux(version=0x203, paragraphs=0xFFFF), "linux", 0x100040),
+    "bzImage that unpacks itself": (linux(unpacks=True), "linux", 0x1100000),
+    "vmlinux": (elf(note(b"GNU") + note(b"Linux"), segments=NOTED), "vmlinux", 0x100080),
 }
 
 BAD = {
@@ -80,7 +98,10 @@ BAD = {
     "before the file": (address_fields(load=0x1000), "would start before the file"),
     "entry outside": (address_fields(entry=0x1), "entry 0x1 is outside"),
     "zImage": (linux(loadflags=0), "zImage"),
-    "old Linux": (linux(version=0x1FF), "zImage"),
+    "old Linux": (linux(version=0x202), "version 2.2 of the boot protocol, expected at least 2.3"),
+    "64-bit Linux": (linux(entry_flags=1), "64-bit Linux kernel, expected a 32-bit x86 one"),
+    "bzImage without code": (linux()[:0x400], "protected-mode code should begin at byte 1024"),
+    "ELF with notes of others": (elf(note(b"Linus"), segments=NOTED), "ELF file without a Multiboot header"),
     "truncated bzImage": (linux(paragraphs=1000), "is truncated: its Linux header promises"),
     "truncated Linux header": (linux()[:0x220], "ends inside its Linux header"),
 }
@@ -127,3 +148,9 @@ def test_what_the_linker_makes(tmp_path, header, kind):
 
 def test_the_small_linux(tmp_path):
     assert recognise(assemble(tmp_path, "linux")).kind == "linux"
+
+
+def test_no_loader_starts_a_vmlinux_natively(tmp_path):
+    kernel = tmp_path / "vmlinux"
+    kernel.write_bytes(elf(note(b"Linux"), segments=NOTED))
+    assert "only the hypervisor's own loader starts" in one_sentence(launch("run", kernel, "--native"))

@@ -5,6 +5,7 @@ accesses to ports that nothing answers, resets and panics, in order, in its log:
 
 import re
 import select
+import shutil
 import socket
 import time
 
@@ -28,7 +29,7 @@ cpu: model={cpu}, ips={ips}, reset_on_triple_fault=0
 memory: guest={memory}, host={host_memory}
 clock: sync=none, time0={time0}
 ata0: enabled=1
-ata0-master: type=cdrom, path="../boot.iso", status=inserted
+{disks}
 boot: cdrom
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
 com2: enabled=1, mode=file, dev=../com2
@@ -119,8 +120,17 @@ class Bochs(Machine):
             host_memory=min(self.options.memory, LARGEST_HOST_MEMORY),
             time0=START_OF_TIME if self.options.deterministic else int(time.time()),
             port=port,
+            disks="\n".join(self._disks()),
         )
         (self.folder / "bochsrc").write_text(text)
+
+    def _disks(self):
+        """The CD is where a kernel expects its first disk, unless there is one."""
+        cdrom = 'type=cdrom, path="../boot.iso", status=inserted'
+        if not self.plan.disk:
+            return [f"ata0-master: {cdrom}"]
+        shutil.copyfile(self.plan.disk, self.folder / "disk")
+        return ['ata0-master: type=disk, path="../disk", mode=flat', f"ata0-slave: {cdrom}"]
 
     def _accept(self, listener):
         deadline = time.monotonic() + CONNECT_SECONDS

@@ -11,7 +11,7 @@ from .plan import ROOT
 
 PACKAGES = ROOT / "tools" / "packages.txt"
 # The work that asks tools/setup for each part of the list.
-MENDED_BY = {"build": "run", "run": "run", "debug": "debug", "test": "test", "check": "check"}
+MENDED_BY = {"build": "run", "run": "run", "debug": "debug", "test": "test", "check": "check", "linux": "linux"}
 
 
 @dataclass(frozen=True)

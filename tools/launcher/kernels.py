@@ -13,20 +13,25 @@ MULTIBOOT1_HAS_ADDRESSES = 1 << 16
 MULTIBOOT2_MAGIC = 0xE85250D6
 MULTIBOOT2_SEARCH = 32768
 LINUX_LOADED_HIGH = 1
+LINUX_64_BIT = 1
+LINUX_OLDEST = 0x203
+VMLINUX_LINE = 2047
 
 ELF_CLASS_32 = 1
 ELF_EXECUTABLE = 2
 ELF_MACHINE_386 = 3
 ELF_LOAD = 1
+ELF_NOTE = 4
 
-WANTED = "a Multiboot 1 kernel, a Multiboot 2 ELF or a Linux bzImage"
+WANTED = "a Multiboot 1 kernel, a Multiboot 2 ELF, or a Linux bzImage or vmlinux"
 
 
 @dataclass(frozen=True)
 class Kernel:
     path: Path
-    kind: str  # "multiboot", "multiboot2" or "linux"
+    kind: str  # "multiboot", "multiboot2", "linux" (a bzImage) or "vmlinux"
     memory_end: int  # the first byte of memory above what the loader fills
+    longest_line: int = None  # characters of its command line, when the kernel says so
 
 
 def open_input(path, what):
@@ -47,11 +52,12 @@ def open_input(path, what):
 def recognise(path):
     with open_input(path, "KERNEL") as file:
         image = file.read()
-    for look in (_multiboot1, _multiboot2, _linux):
+    for look in (_multiboot1, _multiboot2, _linux, _vmlinux):
         found = look(path, image)
         if found:
             kind, memory_end = found
-            return Kernel(Path(path), kind, memory_end)
+            longest = {"linux": _linux_line, "vmlinux": lambda _: VMLINUX_LINE}.get(kind, lambda _: None)
+            return Kernel(Path(path), kind, memory_end, longest(image))
     elf = "is an ELF file without a Multiboot header" if image[:4] == b"\x7fELF" else "is not a kernel"
     raise UserError(f"{path} {elf}; expected {WANTED}")
 
@@ -140,11 +146,63 @@ def _linux(path, image):
     if len(image) < 0x264:
         raise UserError(f"{path} is truncated: it ends inside its Linux header")
     (version,) = struct.unpack_from("<H", image, 0x206)
-    if version < 0x200 or not image[0x211] & LINUX_LOADED_HIGH:
+    if version < LINUX_OLDEST:
+        raise UserError(
+            f"{path} is a Linux kernel of version {version >> 8}.{version & 255} of the boot protocol, "
+            f"expected at least {LINUX_OLDEST >> 8}.{LINUX_OLDEST & 255}"
+        )
+    if not image[0x211] & LINUX_LOADED_HIGH:
         raise UserError(f"{path} is a Linux zImage that is loaded low, expected a bzImage")
-    sectors = image[0x1F1] or 4
-    (paragraphs,) = struct.unpack_from("<I", image, 0x1F4)
-    promised = (sectors + 1) * 512 + paragraphs * 16
-    if promised > len(image):
-        raise UserError(f"{path} is truncated: its Linux header promises {promised} bytes, the file has {len(image)}")
-    return "linux", 0x100000 + paragraphs * 16
+    if version >= 0x20C and image[0x236] & LINUX_64_BIT:
+        raise UserError(f"{path} is a 64-bit Linux kernel, expected a 32-bit x86 one")
+    offset = ((image[0x1F1] or 4) + 1) * 512
+    if offset >= len(image):
+        raise UserError(f"{path} is truncated: its protected-mode code should begin at byte {offset}")
+    return "linux", _linux_end(path, image, version, offset)
+
+
+def _linux_end(path, image, version, offset):
+    """Behind the code as it is loaded, and behind what the kernel unpacks itself to."""
+    start, size = struct.unpack_from("<I", image, 0x214)[0], len(image) - offset
+    if version >= 0x204:
+        size = struct.unpack_from("<I", image, 0x1F4)[0] * 16 or size
+    if offset + size > len(image):
+        raise UserError(
+            f"{path} is truncated: its Linux header promises {offset + size} bytes, the file has {len(image)}"
+        )
+    if version < 0x20A:
+        return start + size
+    alignment, preferred, init_size = (
+        struct.unpack_from(form, image, at)[0] for form, at in (("<I", 0x230), ("<Q", 0x258), ("<I", 0x260))
+    )
+    if image[0x234]:
+        preferred = -(-max(start, preferred) // (alignment or 1)) * (alignment or 1)
+    return max(start + size, preferred + init_size)
+
+
+def _linux_line(image):
+    """How many characters the command line of a bzImage may have."""
+    (version,) = struct.unpack_from("<H", image, 0x206)
+    return (version >= 0x206 and struct.unpack_from("<I", image, 0x238)[0]) or 255
+
+
+def _vmlinux(path, image):
+    """The bare ELF file of a Linux kernel carries notes of its own."""
+    if image[:4] != b"\x7fELF" or len(image) < 52 or image[4] != ELF_CLASS_32:
+        return None
+    (table,) = struct.unpack_from("<I", image, 28)
+    size, count = struct.unpack_from("<HH", image, 42)
+    for at in range(table, table + size * count, size or 1):
+        if at + 32 > len(image) or size < 32:
+            return None
+        p_type, offset, _, _, in_file = struct.unpack_from("<5I", image, at)
+        if p_type == ELF_NOTE and b"Linux" in _note_owners(image[offset : offset + in_file]):
+            return "vmlinux", _elf_end(path, image, "it has Linux's notes")
+    return None
+
+
+def _note_owners(notes):
+    while len(notes) >= 12:
+        name, content, _ = struct.unpack_from("<III", notes)
+        yield notes[12 : 12 + name].rstrip(b"\0")
+        notes = notes[12 + -(-name // 4) * 4 + -(-content // 4) * 4 :]

@@ -12,7 +12,7 @@ from .plan import memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, p
 from .qemu import Qemu
 from .session import run_session
 
-ENGINES = ("interpret",)  # those that the hypervisor has
+ENGINES = ("translate", "trap", "interpret")  # those that the hypervisor has
 MACHINES = {"qemu": Qemu, "bochs": Bochs}
 
 
@@ -42,16 +42,14 @@ def _plan(options):
     if options.command == "boot":
         return plan_menu() if options.menu else plan_hypervisor(options.boot, options.module)
     if options.native:
-        return plan_native(options.kernel, options.initrd, options.append, options.memory)
-    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options))
+        return plan_native(options.kernel, options.initrd, options.append, options.memory, options.disk)
+    plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options), options.disk)
     options.memory += memory_beside_guest(plan)
     return plan
 
 
 def _engine(options):
     """The hypervisor's boot options for the guest."""
-    if options.engine not in ENGINES:
-        raise UserError(f"the engine {options.engine} is not built yet; there is: {', '.join(ENGINES)}")
     return f"mode=run engine={options.engine} guest-memory={options.memory} {options.boot}".strip()
 
 

@@ -25,8 +25,9 @@ examples:
       run a kernel straight on QEMU, without the hypervisor
   ./ringfence run build/guest/hello.elf --native --on bochs
       the same on Bochs, which checks segment limits as real processors do
-  ./ringfence run vmlinuz --native --initrd initrd.img --append "console=ttyS0"
+  ./ringfence run vmlinuz --initrd initrd.img --append "console=ttyS0"
       a Linux kernel, as `qemu -kernel vmlinuz -initrd ... -append ...` would
+      (`make linux` fetches Debian's, and makes an initial ramdisk with a shell)
   ./ringfence run vmlinuz --native --append "console=ttyS0" --timeout 60 \\
       --after 'login: ' --send 'root\\r' --expect '# '
       a script: log in, and end with status 0 as soon as there is a prompt
@@ -83,17 +84,22 @@ def _build_parser():
         "kernel",
         metavar="KERNEL",
         help="a Multiboot 1 kernel (ELF, or any format with address fields), a Multiboot 2 ELF, "
-        "or a Linux bzImage; recognised by its content",
+        "or a Linux bzImage or (not with --native) vmlinux; recognised by its content",
     )
-    run.add_argument("--initrd", metavar="FILE", help="an initial ramdisk; for Multiboot kernels a module")
+    run.add_argument("--initrd", metavar="FILE", help="Linux's initial ramdisk; for Multiboot kernels a module")
+    run.add_argument(
+        "--disk",
+        metavar="FILE",
+        help="a disk image: the kernel's first IDE disk; the file is only read, and what is written is lost in the end",
+    )
     run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
     run.add_argument("--native", action="store_true", help="run it without the hypervisor: the reference")
     run.add_argument(
         "--engine",
         choices=("translate", "trap", "interpret"),
-        default="interpret",
-        help="how the hypervisor runs guest kernel code (so far there is interpret, the default; "
-        "no effect with --native)",
+        default="translate",
+        help="how the hypervisor runs guest kernel code: translated (the default), directly in ring 1 with "
+        "what traps emulated, or interpreted (no effect with --native)",
     )
     run.add_argument(
         "--stats",
@@ -185,7 +191,7 @@ def _add_common(parser):
 
 
 VALUE_OPTIONS = frozenset(
-    "--initrd --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot".split()
+    "--initrd --disk --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot".split()
 )
 
 

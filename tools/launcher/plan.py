@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HYPERVISOR = ROOT / "build" / "ringfence.elf"
 MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
+SECTOR = 512
 MEMORY_OF_HYPERVISOR = 32  # MB
 
 
@@ -29,10 +30,11 @@ class Plan:
     """Either `iso` is set, or `kernel` and what belongs to it."""
 
     kernel: Path = None
-    kind: str = None  # "multiboot", "multiboot2", "linux"; "hypervisor" carries both headers
+    kind: str = None  # "multiboot", "multiboot2", "linux", "vmlinux"; "hypervisor" carries both headers
     name: str = None
     arguments: str = ""
     modules: list = field(default_factory=list)
+    disk: Path = None  # of the machine itself: a native kernel's
     iso: Path = None
     native: bool = True  # no hypervisor: COM2 is the guest's own, not a log that says how it ended
     must_log: bool = False  # an end without the log's last line is the hypervisor's failure
@@ -52,24 +54,38 @@ def guest_name(path, taken=()):
     return name
 
 
-def plan_native(kernel_path, initrd, append, memory):
+def plan_native(kernel_path, initrd, append, memory, disk=None):
     """The kernel straight on the machine, as `qemu -kernel` does it."""
     kernel = recognise(kernel_path)
+    if kernel.kind == "vmlinux":
+        raise UserError(
+            f"{kernel.path} is a vmlinux, which only the hypervisor's own loader starts; with --native give its bzImage"
+        )
     plan = Plan(kernel=kernel.path, kind=kernel.kind, name=guest_name(kernel.path), arguments=append)
     if initrd is not None:
         _add_module(plan, initrd, "--initrd", "")
+    if disk is not None:
+        _check_disk(disk)
+        plan.disk = Path(disk)
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
 
-def plan_guest(kernel_path, initrd, append, memory, options):
-    """The hypervisor, with the kernel as its first module and the initial ramdisk as its second."""
+def plan_guest(kernel_path, initrd, append, memory, options, disk=None):
+    """The hypervisor, with the kernel as its first module, then the initial ramdisk and the disk."""
     kernel = recognise(kernel_path)
+    if disk is not None:
+        _check_disk(disk)
+        options = f"{options} disk={2 if initrd is None else 3}"
     plan = plan_hypervisor(options)
     name = guest_name(kernel.path, plan.files())
     plan.modules.append(Module(kernel.path, name, append))
     if initrd is not None:
         _add_module(plan, initrd, "--initrd", "")
+    if disk is not None:
+        _add_module(plan, disk, "--disk", "")
+    _check_line(kernel, append)
     _check_memory(kernel, initrd, memory)
     return plan
 
@@ -104,6 +120,21 @@ def memory_beside_guest(plan):
 def _add_module(plan, path, what, arguments):
     open_input(path, what).close()
     plan.modules.append(Module(Path(path), guest_name(path, plan.files()), arguments))
+
+
+def _check_disk(path):
+    with open_input(path, "--disk") as file:
+        size = file.seek(0, 2)
+    if not size or size % SECTOR:
+        raise UserError(f"{path} is not a disk image: it has {size} bytes, expected a multiple of {SECTOR}")
+
+
+def _check_line(kernel, append):
+    length = len(append.encode("utf-8", "surrogateescape"))
+    if kernel.longest_line is not None and length > kernel.longest_line:
+        raise UserError(
+            f"--append has {length} characters, but {kernel.path} takes at most {kernel.longest_line}"
+        )
 
 
 def _check_memory(kernel, initrd, memory):

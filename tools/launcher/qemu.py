@@ -32,7 +32,7 @@ class Qemu(Machine):
         command = [program, *MACHINE, "-cpu", self.options.cpu or DEFAULT_CPU, "-m", f"{self.options.memory}M"]
         # The only way to tell a triple fault from a reset that was asked for.
         command += ["-d", "cpu_reset", "-D", str(self._own_log())]
-        command += self._channels() + self._what_to_boot()
+        command += self._channels() + self._what_to_boot() + self._disk()
         if self.options.deterministic:
             command += DETERMINISTIC
         if self.options.gdb is not None:
@@ -69,6 +69,12 @@ class Qemu(Machine):
         elif plan.modules:
             command += ["-initrd", ",".join(double_commas(_module_text(module)) for module in plan.modules)]
         return command
+
+    def _disk(self):
+        if not self.plan.disk:
+            return []
+        file = double_commas(str(self.plan.disk.resolve()))
+        return ["-drive", f"file={file},format=raw,if=ide,index=0,snapshot=on"]
 
     def take_events(self):
         self.debug_console += self.events.read()

@@ -177,4 +177,62 @@ TEST(bus_wiring_a_range_anew_keeps_its_counters)
 	CHECK_EQ(bus.range_count, 2);
 }
 
+TEST(bus_a_range_that_is_taken_off_is_nobodys)
+{
+	struct bus_range low = probe_range(&eight, 0x10, 0x13, 1);
+	struct bus_range high = probe_range(&wide, 0x20, 0x23, 4);
+
+	set_up();
+	bus_reset(&bus);
+	CHECK(bus_attach(&bus, &low));
+	CHECK(bus_attach(&bus, &high));
+	bus_detach(&bus, 0x11);
+	bus_detach(&bus, 0x30);
+	CHECK_EQ(bus.range_count, 2);
+	bus_detach(&bus, 0x10);
+	CHECK_EQ(bus_read(&bus, 0, 0x10, 1), 0xFF);
+	CHECK_STR(unknown_log, "r10/1=0 ");
+	CHECK_EQ(bus_read(&bus, 0, 0x20, 4), 0xA5A5A5A5);
+	CHECK(bus_attach(&bus, &low));
+}
+
+static uint32_t memory_read(void *chip, uint64_t now, uint32_t offset, unsigned size)
+{
+	return probe_read(chip, now, (uint16_t)offset, size);
+}
+
+static void memory_write(void *chip, uint64_t now, uint32_t offset, unsigned size, uint32_t value)
+{
+	probe_write(chip, now, (uint16_t)offset, size, value);
+}
+
+TEST(bus_memory_is_cut_as_ports_are_and_has_its_own_numbers)
+{
+	struct bus_memory_range range = {.first = 0xFEE00000,
+	                                 .last = 0xFEE00FFF,
+	                                 .widest = 4,
+	                                 .read = memory_read,
+	                                 .write = memory_write,
+	                                 .chip = &wide};
+	uint32_t value = 0;
+
+	set_up();
+	bus_reset(&bus);
+	CHECK(bus_attach_memory(&bus, &range));
+	CHECK(bus_read_memory(&bus, 5, 0xFEE00010, 4, &value));
+	CHECK_EQ(value, 0xA5A5A5A5);
+	CHECK(bus_write_memory(&bus, 6, 0xFEE00021, 2, 0x1234));
+	CHECK_STR(wide.log, "r10/4@5 w21/1=34@6 w22/1=12@6 ");
+	wide.log[0] = 0;
+	CHECK(bus_read_memory(&bus, 5, 0xFEE00FFE, 4, &value));
+	CHECK_EQ(value, 0xFFFFA5A5);
+	CHECK_STR(wide.log, "rffe/2@5 ");
+	CHECK(!bus_read_memory(&bus, 0, 0xFEE01000, 4, &value));
+	CHECK_EQ(value, UINT32_MAX);
+	CHECK(!bus_write_memory(&bus, 0, 0x1FEE00000ull, 4, 0));
+	CHECK_STR(unknown_log, "");
+	range.last++;
+	CHECK(!bus_attach_memory(&bus, &range));
+}
+
 UNIT_MAIN

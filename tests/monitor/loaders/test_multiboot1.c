@@ -167,7 +167,7 @@ TEST(multiboot1_the_header_must_lie_in_the_first_8192_bytes)
 	put_multiboot1(8192 - 8, 0);
 	CHECK_STR(refusal(),
 	          "the kernel has neither a Multiboot 1 header in its first 8192 bytes nor a "
-	          "Multiboot 2 header in its first 32768");
+	          "Multiboot 2 header in its first 32768, and is no Linux bzImage or vmlinux");
 	make_elf();
 	put_multiboot1(MULTIBOOT_AT + 2, 0);
 	CHECK(!strncmp(refusal(), "the kernel has neither", 22));

@@ -46,4 +46,22 @@ TEST(placement_gives_nothing_past_the_end)
 	CHECK(!placement_find(&placement, 0x800, 0x200000, UINT32_MAX, &start));
 }
 
+TEST(placement_finds_the_highest_free_pages)
+{
+	uint32_t start = 0;
+
+	placement_start(&placement, 0x400800);
+	placement_claim(&placement, 0x3FE010, 0x10);
+	CHECK(placement_find_highest(&placement, 0x1001, 0x100000, UINT32_MAX, &start));
+	CHECK_EQ(start, 0x3FC000);
+	CHECK(placement_find_highest(&placement, 1, 0x100000, UINT32_MAX, &start));
+	CHECK_EQ(start, 0x3FF000);
+	CHECK(placement_find_highest(&placement, 0x2FC000, 0x100000, UINT32_MAX, &start));
+	CHECK_EQ(start, 0x100000);
+	CHECK(!placement_find_highest(&placement, 1, 0x100000, UINT32_MAX, &start));
+	CHECK(placement_find_highest(&placement, 1, 0x9F000, UINT32_MAX, &start));
+	CHECK_EQ(start, 0x9F000);
+	CHECK(!placement_find_highest(&placement, 0xFFFFFFFF, 0, UINT32_MAX, &start));
+}
+
 UNIT_MAIN

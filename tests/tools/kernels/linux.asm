@@ -60,6 +60,7 @@ hello16: db	"linux: ", 0
 
 bits 32
 protected:
+	mov	esp, 0x90000		; the protocol promises no stack
 	mov	ebp, esi		; boot_params
 	serial_init
 	call	.here

@@ -1,0 +1,316 @@
+#include "monitor/cpu/shadow_tables.h"
+
+#include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "monitor/cpu/compression.h"
+#include "monitor/memory/guest_memory.h"
+#include "monitor/memory/linear.h"
+#include "monitor/memory/watch.h"
+
+#define SELECTOR_LOCAL 4u
+#define PRESENT        0x80u /* in a descriptor's access byte */
+#define DESCRIPTOR     8u
+
+static gpa_t page_of(gpa_t at)
+{
+	return gpa(at.value & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+}
+
+static struct descriptor *shadow_of(const struct shadow_tables *tables, uint16_t selector)
+{
+	return &(selector & SELECTOR_LOCAL ? tables->ldt : tables->gdt)[selector / DESCRIPTOR];
+}
+
+static void set_present(const struct shadow_tables *tables, uint16_t selector, bool present)
+{
+	struct descriptor *shadow = shadow_of(tables, selector);
+
+	shadow->access = (uint8_t)(present ? shadow->access | PRESENT : shadow->access & ~PRESENT);
+}
+
+static bool page_is_used(const struct shadow_tables *tables, gpa_t page)
+{
+	for (uint32_t i = 0; i < tables->count; i++)
+		if (tables->entries[i].source.value / GUEST_PAGE_SIZE ==
+		    page.value / GUEST_PAGE_SIZE)
+			return true;
+	return false;
+}
+
+static void take_out(struct vm *vm, uint32_t number)
+{
+	struct shadow_tables *tables = vm->shadow_tables;
+	gpa_t source = tables->entries[number].source;
+
+	*shadow_of(tables, tables->entries[number].selector) = (struct descriptor){0};
+	tables->entries[number] = tables->entries[--tables->count];
+	tables->changed = true;
+	statistics_count(shadow_descriptors_dropped);
+	if (!page_is_used(tables, source))
+		watch_stop(vm, page_of(source), WATCH_DESCRIPTORS);
+}
+
+static void forget(struct vm *vm)
+{
+	while (vm->shadow_tables->count)
+		take_out(vm, vm->shadow_tables->count - 1);
+}
+
+static void written(struct vm *vm, gpa_t at, uint32_t size)
+{
+	struct shadow_tables *tables = vm->shadow_tables;
+
+	for (uint32_t i = tables->count; i--;) {
+		uint64_t source = tables->entries[i].source.value;
+		if (at.value < source + DESCRIPTOR && source < at.value + size)
+			take_out(vm, i);
+	}
+}
+
+void shadow_tables_start(struct vm *vm, struct shadow_tables *tables)
+{
+	vm->shadow_tables = tables;
+	tables->changed = true;
+	watch_register(vm, WATCH_DESCRIPTORS, written);
+}
+
+/* The guest's own descriptor, read without a fault: the guest has not asked for this. */
+static bool read_quietly(struct vcpu *vcpu, uint16_t selector,
+                         struct segments_descriptor *descriptor, gva_t *linear, gpa_t *source)
+{
+	const struct vcpu_segment_register *local = &vcpu->ldtr;
+	uint32_t offset = selector & ~7u;
+	uint32_t base = selector & SELECTOR_LOCAL ? local->base : vcpu->gdtr.base;
+	uint32_t limit = selector & SELECTOR_LOCAL ? local->limit : vcpu->gdtr.limit;
+
+	*linear = gva(base + offset);
+	if (offset + DESCRIPTOR - 1 > limit || (selector & SELECTOR_LOCAL && !local->usable) ||
+	    linear->value % GUEST_PAGE_SIZE > GUEST_PAGE_SIZE - DESCRIPTOR)
+		return false;
+	return linear_look_at(vcpu, *linear, descriptor, sizeof(*descriptor), source) &&
+	       guest_memory_page(vcpu->vm, page_of(*source));
+}
+
+static struct shadow_tables_entry *find(struct shadow_tables *tables, uint16_t selector)
+{
+	for (uint32_t i = 0; i < tables->count; i++)
+		if (tables->entries[i].selector == (selector & ~3u))
+			return &tables->entries[i];
+	return NULL;
+}
+
+/* Code that ring 1 must not reach by a return or a jump of its own is absent while it runs: the
+ * fault that comes of it leads to the emulation of the instruction, exact to the last flag. */
+static bool is_user_code(const struct vcpu_segment_register *segment)
+{
+	return segments_is_code(segment) &&
+	       (segments_dpl(segment) == 3 || segments_is_conforming(segment));
+}
+
+static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segment_register *held)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	struct vcpu_segment_register written;
+	struct segments_descriptor guest;
+	struct descriptor shadow;
+	gva_t linear;
+	gpa_t source;
+
+	if (!(selector & SELECTOR_LOCAL) && selector / DESCRIPTOR > tables->last_index)
+		return false;
+	if (!read_quietly(vcpu, selector, &guest, &linear, &source))
+		return false;
+	written = segments_unpack(selector, guest);
+	if (!segments_hold_the_same(held, &written) ||
+	    !compression_make(guest, tables->cut, &shadow))
+		return false;
+	if (tables->count == SHADOW_TABLES_ENTRIES)
+		forget(vcpu->vm);
+	watch_start(vcpu->vm, page_of(source), WATCH_DESCRIPTORS);
+	*shadow_of(tables, selector) = shadow;
+	tables->entries[tables->count++] = (struct shadow_tables_entry){
+	        .selector = (uint16_t)(selector & ~3u),
+	        .user_code = is_user_code(&written),
+	        .linear = linear,
+	        .source = source,
+	};
+	if (is_user_code(&written))
+		set_present(tables, selector, tables->user_code_is_open);
+	statistics_count(shadow_descriptors);
+	return true;
+}
+
+static bool admit(struct vcpu *vcpu, const struct vcpu_segment_register *held)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	struct vcpu_segment_register written;
+	struct segments_descriptor guest;
+	const struct shadow_tables_entry *entry;
+	gva_t linear;
+	gpa_t source;
+
+	if (!held->usable)
+		return true;
+	if (segments_is_null(held->selector))
+		return false;
+	entry = find(tables, held->selector);
+	if (!entry)
+		return put_in(vcpu, held->selector, held);
+	if (!read_quietly(vcpu, held->selector, &guest, &linear, &source))
+		return false;
+	written = segments_unpack(held->selector, guest);
+	return segments_hold_the_same(held, &written);
+}
+
+static void open_user_code(struct shadow_tables *tables, bool open)
+{
+	if (tables->user_code_is_open == open)
+		return;
+	tables->user_code_is_open = open;
+	for (uint32_t i = 0; i < tables->count; i++)
+		if (tables->entries[i].user_code)
+			set_present(tables, tables->entries[i].selector, open);
+}
+
+/* A register may hold what could not be loaded where it is by now: a task switch does not ask. */
+static bool data_can_be_loaded(const struct vcpu *vcpu, const struct vcpu_segment_register *segment)
+{
+	unsigned int level = segment->selector & 3u;
+
+	if (level < vcpu->cpl)
+		level = vcpu->cpl;
+	return !segment->usable || segments_is_conforming(segment) ||
+	       segments_dpl(segment) >= level;
+}
+
+/* Whether the register suits a direct run, beside what its descriptor says: with a stack of 16 bits
+ * the upper half of ours would show in ESP after a return, and code of ring 3 is absent in ring 1.
+ */
+static bool suits(const struct vcpu *vcpu, enum vcpu_segment number)
+{
+	const struct vcpu_segment_register *segment = &vcpu->segments[number];
+
+	if (segment->usable && vcpu->cpl != 3 && is_user_code(segment))
+		return false;
+	switch (number) {
+	case VCPU_SS:
+		return segment->usable && segment->attributes & VCPU_ATTRIBUTE_BIG;
+	case VCPU_CS:
+		return true;
+	default:
+		return data_can_be_loaded(vcpu, segment);
+	}
+}
+
+/* The tables are elsewhere, or their pages are: nothing that was read from them counts. */
+static void follow_tables(struct vcpu *vcpu)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	bool moved = tables->gdtr.base != vcpu->gdtr.base ||
+	             tables->gdtr.limit != vcpu->gdtr.limit ||
+	             !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr);
+	uint64_t word;
+	gpa_t source;
+
+	for (uint32_t i = 0; i < tables->count && !moved; i++)
+		moved = !linear_look_at(vcpu, tables->entries[i].linear, &word, sizeof(word),
+		                        &source) ||
+		        source.value != tables->entries[i].source.value;
+	if (moved)
+		forget(vcpu->vm);
+	tables->gdtr = vcpu->gdtr;
+	tables->ldtr = vcpu->ldtr;
+	tables->flushes = vcpu->flushes;
+	tables->changed |= moved;
+}
+
+static bool is_admitted(const struct shadow_tables *tables, const struct vcpu *vcpu,
+                        unsigned int number)
+{
+	const struct vcpu_segment_register *held = &vcpu->segments[number];
+	const struct vcpu_segment_register *before = &tables->admitted[number];
+
+	return held->selector == before->selector && segments_hold_the_same(held, before);
+}
+
+static bool admit_each(struct vcpu *vcpu, bool all)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++) {
+		if (!suits(vcpu, (enum vcpu_segment)i))
+			return false;
+		if (!all && is_admitted(tables, vcpu, i))
+			continue;
+		if (!admit(vcpu, &vcpu->segments[i]))
+			return false;
+	}
+	return true;
+}
+
+static void note_code_limit(struct vcpu *vcpu)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	struct segments_descriptor shadow;
+
+	memcpy(&shadow, shadow_of(tables, vcpu->segments[VCPU_CS].selector), sizeof(shadow));
+	tables->code_limit = segments_unpack(0, shadow).limit;
+}
+
+/* Making room may take out what was admitted a moment ago; then all are admitted once more, and
+ * there is room. */
+static bool admit_anew(struct vcpu *vcpu)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	bool all = tables->changed;
+
+	do {
+		tables->changed = false;
+		if (!admit_each(vcpu, all)) {
+			tables->changed = true;
+			return false;
+		}
+		all = true;
+	} while (tables->changed);
+	memcpy(tables->admitted, vcpu->segments, sizeof(tables->admitted));
+	note_code_limit(vcpu);
+	return true;
+}
+
+static bool is_unchanged(const struct shadow_tables *tables, const struct vcpu *vcpu)
+{
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+		if (!is_admitted(tables, vcpu, i))
+			return false;
+	return tables->user_code_is_open == (vcpu->cpl == 3);
+}
+
+bool shadow_tables_admit(struct vcpu *vcpu)
+{
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+
+	if (tables->flushes != vcpu->flushes || tables->gdtr.base != vcpu->gdtr.base ||
+	    tables->gdtr.limit != vcpu->gdtr.limit ||
+	    !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr))
+		follow_tables(vcpu);
+	if (!tables->changed && is_unchanged(tables, vcpu))
+		return true;
+	open_user_code(tables, vcpu->cpl == 3);
+	return admit_anew(vcpu);
+}
+
+void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
+{
+	struct segments_descriptor guest;
+	gva_t linear;
+	gpa_t source;
+
+	if (segment == VCPU_CS || segment == VCPU_SS)
+		selector = (uint16_t)((selector & ~3u) | vcpu->cpl);
+	vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
+	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
+		vcpu->segments[segment] = segments_unpack(selector, guest);
+	vcpu->vm->shadow_tables->admitted[segment] = vcpu->segments[segment];
+	if (segment == VCPU_CS)
+		note_code_limit(vcpu);
+}

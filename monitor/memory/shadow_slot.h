@@ -1,0 +1,23 @@
+/* The slot: 4 MB of every guest's linear space that are not the guest's.
+ *
+ * Two directory entries, the same in every directory of the slot's quarter, also in those that are
+ * not in the root now. */
+#ifndef MONITOR_MEMORY_SHADOW_SLOT_H
+#define MONITOR_MEMORY_SHADOW_SLOT_H
+
+#include "monitor/memory/shadow_state.h"
+
+#define SHADOW_SLOT_SHIFT 22
+
+static inline bool shadow_slot_holds(const struct shadow *shadow, uint32_t linear)
+{
+	return shadow->has_slot && linear >> SHADOW_SLOT_SHIFT == shadow->slot >> SHADOW_SLOT_SHIFT;
+}
+
+/* A directory has been made: when the slot is in its quarter, it gets the two entries. */
+void shadow_slot_install(struct shadow *shadow, struct shadow_page *directory);
+
+/* And loses them again. */
+void shadow_slot_take_out(struct shadow *shadow, struct shadow_page *directory);
+
+#endif

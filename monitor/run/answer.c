@@ -1,0 +1,55 @@
+#include "monitor/run/answer.h"
+
+#include "monitor/cpu/events.h"
+#include "monitor/instructions/interpret.h"
+#include "monitor/memory/linear.h"
+#include "monitor/memory/page_walk.h"
+#include "monitor/memory/shadow.h"
+#include "monitor/state/fault.h"
+
+/* The bits of a page fault's error code that say what the access was. */
+#define ACCESS_BITS (PAGE_WALK_WRITE | PAGE_WALK_USER | PAGE_WALK_FETCH)
+
+static void reflect_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+{
+	vcpu->instruction_eip = vcpu->eip;
+	linear_raise_page_fault(vcpu, at, error);
+	events_deliver(vcpu);
+}
+
+static void answer_page_fault(struct vcpu *vcpu, gva_t at, uint32_t access)
+{
+	uint32_t error;
+
+	switch (shadow_fault(vcpu, at, access & ACCESS_BITS, &error)) {
+	case SHADOW_MAPPED:
+		return;
+	case SHADOW_TRUE_FAULT:
+		reflect_page_fault(vcpu, at, error);
+		return;
+	case SHADOW_EMULATE:
+		interpret_step(vcpu);
+		return;
+	}
+}
+
+/* A popf has set TF, and the instruction after it has run. */
+static void answer_step(struct vcpu *vcpu)
+{
+	vcpu->debug_trap = true;
+	events_complete_slowly(vcpu);
+}
+
+/* Whatever a guest's instruction ran into, the interpreter finds out whether the guest would have,
+ * too. */
+void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
+{
+	if (frame->vector == TRAP_PAGE_FAULT)
+		answer_page_fault(vcpu, address, frame->error);
+	else if (frame->vector == TRAP_DEBUG)
+		answer_step(vcpu);
+	else if (frame->vector == TRAP_NMI)
+		trap_dispatch(frame);
+	else
+		interpret_step(vcpu);
+}

@@ -1,0 +1,267 @@
+#include "monitor/run/direct.h"
+
+#include "kernel/frames.h"
+#include "kernel/log.h"
+#include "kernel/page_tables.h"
+#include "kernel/panic.h"
+#include "kernel/print.h"
+#include "kernel/probes.h"
+#include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "kernel/x86.h"
+#include "monitor/cpu/compression.h"
+#include "monitor/cpu/events.h"
+#include "monitor/memory/shadow.h"
+#include "monitor/memory/watch.h"
+#include "monitor/run/real_unit.h"
+#include "monitor/run/world.h"
+#include "monitor/state/stop.h"
+
+/* What the guest has in the real EFLAGS while it runs: all that its own popf can change there and
+ * that changes nothing of ours. TF is not among what is given, for stepping is interpreted; but it
+ * is taken, because popf can set it. */
+#define FLAGS_GIVEN                                                                           \
+	(VCPU_EFLAGS_CF | VCPU_EFLAGS_PF | VCPU_EFLAGS_AF | VCPU_EFLAGS_ZF | VCPU_EFLAGS_SF | \
+	 VCPU_EFLAGS_DF | VCPU_EFLAGS_OF | VCPU_EFLAGS_NT | VCPU_EFLAGS_AC | VCPU_EFLAGS_ID)
+#define FLAGS_TAKEN (FLAGS_GIVEN | VCPU_EFLAGS_TF)
+
+/* Shadow tables for a guest's memory: a page for so much of it, within bounds. */
+#define MEMORY_PER_SHADOW_PAGE (128u << 10)
+#define SHADOW_PAGES_LEAST     256u
+#define SHADOW_PAGES_MOST      4096u
+
+/* Where the slot may be when it need not be at the top: above the direct map. */
+#define SLOT_LOWEST  DIRECT_MAP_END
+#define SLOT_HIGHEST (SLOT_TOP - SLOT_SIZE)
+
+bool direct_allocate(struct direct_room *room, size_t size)
+{
+	room->frames = (uint32_t)(page_round_up(size) / PAGE_SIZE);
+	room->first = frames_allocate_run(room->frames, 1, FRAME_shadow);
+	if (frames_is_none(room->first))
+		return false;
+	memset(page_tables_direct(room->first), 0, room->frames * PAGE_SIZE);
+	return true;
+}
+
+void direct_release(const struct direct_room *room)
+{
+	panic_unless(frames_free_run(room->first, room->frames, FRAME_shadow));
+}
+
+static uint32_t shadow_pages_for(const struct vm *vm)
+{
+	uint32_t pages = (uint32_t)(vm->ram_size / MEMORY_PER_SHADOW_PAGE);
+
+	if (pages < SHADOW_PAGES_LEAST)
+		return SHADOW_PAGES_LEAST;
+	return pages < SHADOW_PAGES_MOST ? pages : SHADOW_PAGES_MOST;
+}
+
+static bool start_shadow(struct direct *direct, struct vm *vm)
+{
+	uint32_t pages = shadow_pages_for(vm);
+	size_t storage = shadow_storage_size(pages, vm->ram_size);
+
+	if (!direct_allocate(&direct->watchers, watch_storage_size(vm->ram_size)) ||
+	    !direct_allocate(&direct->shadow_pages, pages * PAGE_SIZE) ||
+	    !direct_allocate(&direct->shadow_storage, storage))
+		return false;
+	const struct shadow_setup setup = {
+	        .pages = page_tables_direct(direct->shadow_pages.first),
+	        .pages_machine = direct->shadow_pages.first.value,
+	        .page_count = pages,
+	        .ram_machine = (uint32_t)vm->ram,
+	        .no_execute = probes.nx,
+	        .storage = page_tables_direct(direct->shadow_storage.first),
+	        .storage_size = storage,
+	};
+	vm->watchers = page_tables_direct(direct->watchers.first);
+	shadow_start(vm, &setup);
+	return true;
+}
+
+static void tell_slot(const struct direct *direct, struct vm *vm)
+{
+	uint64_t entries[2];
+
+	slot_directory(&direct->slot, entries);
+	shadow_set_slot(vm, direct->slot.base, entries);
+}
+
+bool direct_start(struct direct *direct, struct vm *vm, enum direct_kind kind, char *problem,
+                  size_t size)
+{
+	if (!start_shadow(direct, vm) ||
+	    !slot_create(&direct->slot, probes.segment_limits ? SLOT_TOP : SLOT_HIGHEST,
+	                 kind == DIRECT_USER)) {
+		print_to_buffer(problem, size,
+		                "there is not enough memory for shadow page tables: %u free "
+		                "frames; choose a smaller guest-memory=",
+		                frames_count(FRAME_free));
+		return false;
+	}
+	/* Ring 3 is kept out by its pages being the supervisor's. */
+	direct->tables.gdt = direct->slot.gdt;
+	direct->tables.ldt = direct->slot.ldt;
+	direct->tables.last_index = SLOT_GUEST_LAST;
+	if (probes.segment_limits && kind == DIRECT_ALL)
+		direct->tables.cut = SLOT_TOP;
+	shadow_tables_start(vm, &direct->tables);
+	tell_slot(direct, vm);
+	return true;
+}
+
+void direct_stop(struct direct *direct)
+{
+	slot_destroy(&direct->slot);
+	direct_release(&direct->watchers);
+	direct_release(&direct->shadow_pages);
+	direct_release(&direct->shadow_storage);
+}
+
+/* Where limits are not enforced, nothing keeps ring 1 out of the slot but its being elsewhere. */
+bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
+{
+	uint32_t base = SLOT_HIGHEST;
+
+	if (probes.segment_limits)
+		return true;
+	for (; shadow_slot_is_wanted(vcpu); base -= SLOT_SIZE) {
+		if (base < SLOT_LOWEST) {
+			vm_stop(vcpu,
+			        "the guest uses all of its address space, and this processor does "
+			        "not enforce segment limits: there is no room for the monitor");
+			return false;
+		}
+		slot_move(&direct->slot, base);
+		tell_slot(direct, vcpu->vm);
+		statistics_count(slot_moves);
+		log_debug(vcpu->vm->name, "the monitor makes way for the guest slot=0x%08x", base);
+	}
+	return true;
+}
+
+static bool level_is_usual(const struct vcpu *vcpu)
+{
+	if (vcpu->cpl == 0)
+		return true;
+	/* pushf shows both to ring 3, and the real ones are 1 and 0. */
+	return vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_IF &&
+	       !(vcpu->eflags & VCPU_EFLAGS_IOPL);
+}
+
+static bool is_usual(const struct vcpu *vcpu)
+{
+	return !(vcpu->eflags & (VCPU_EFLAGS_TF | VCPU_EFLAGS_VM)) && !vcpu->interrupt_shadow &&
+	       !vcpu->debug_shadow && !vcpu->debug_trap && !vcpu->debug_met && !vcpu->halted &&
+	       !(vcpu->debug[7] & EVENTS_DR7_ON) && level_is_usual(vcpu);
+}
+
+bool direct_is_possible(struct vcpu *vcpu)
+{
+	return is_usual(vcpu) && shadow_tables_admit(vcpu) &&
+	       vcpu->eip <= vcpu->vm->shadow_tables->code_limit;
+}
+
+/* A register that is unusable holds 0 here, whatever null selector the guest sees. */
+static uint32_t real_selector(const struct vcpu *vcpu, enum vcpu_segment number)
+{
+	const struct vcpu_segment_register *segment = &vcpu->segments[number];
+
+	if (number == VCPU_CS || number == VCPU_SS)
+		return compression_selector(segment->selector, vcpu->cpl);
+	return segment->usable || segment->selector < 4 ? segment->selector : 0;
+}
+
+void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu)
+{
+	const uint32_t *registers = vcpu->registers;
+
+	frame->eax = registers[VCPU_EAX];
+	frame->ecx = registers[VCPU_ECX];
+	frame->edx = registers[VCPU_EDX];
+	frame->ebx = registers[VCPU_EBX];
+	frame->esp = registers[VCPU_ESP];
+	frame->ebp = registers[VCPU_EBP];
+	frame->esi = registers[VCPU_ESI];
+	frame->edi = registers[VCPU_EDI];
+}
+
+static void give(struct trap_frame *frame, const struct vcpu *vcpu)
+{
+	direct_give_registers(frame, vcpu);
+	frame->eip = vcpu->eip;
+	frame->eflags = (vcpu->eflags & FLAGS_GIVEN) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
+	frame->cs = real_selector(vcpu, VCPU_CS);
+	frame->ss = real_selector(vcpu, VCPU_SS);
+	frame->ds = real_selector(vcpu, VCPU_DS);
+	frame->es = real_selector(vcpu, VCPU_ES);
+	frame->fs = real_selector(vcpu, VCPU_FS);
+	frame->gs = real_selector(vcpu, VCPU_GS);
+}
+
+/* Some processors push segment registers as words and leave the upper half as it was. */
+static void take_segment(struct vcpu *vcpu, enum vcpu_segment number, uint32_t selector)
+{
+	if ((uint16_t)selector != real_selector(vcpu, number))
+		shadow_tables_adopt(vcpu, number, (uint16_t)selector);
+}
+
+void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame)
+{
+	uint32_t *registers = vcpu->registers;
+
+	registers[VCPU_EAX] = frame->eax;
+	registers[VCPU_ECX] = frame->ecx;
+	registers[VCPU_EDX] = frame->edx;
+	registers[VCPU_EBX] = frame->ebx;
+	registers[VCPU_ESP] = frame->esp;
+	registers[VCPU_EBP] = frame->ebp;
+	registers[VCPU_ESI] = frame->esi;
+	registers[VCPU_EDI] = frame->edi;
+}
+
+static void take(struct vcpu *vcpu, const struct trap_frame *frame)
+{
+	direct_take_registers(vcpu, frame);
+	vcpu->eip = frame->eip;
+	vcpu->eflags =
+	        (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) | (frame->eflags & FLAGS_TAKEN);
+	take_segment(vcpu, VCPU_CS, frame->cs);
+	take_segment(vcpu, VCPU_SS, frame->ss);
+	take_segment(vcpu, VCPU_DS, frame->ds);
+	take_segment(vcpu, VCPU_ES, frame->es);
+	take_segment(vcpu, VCPU_FS, frame->fs);
+	take_segment(vcpu, VCPU_GS, frame->gs);
+}
+
+bool direct_enter(struct direct *direct, struct vcpu *vcpu)
+{
+	statistics_count(world_switches);
+	if (world_enter(&direct->slot)) {
+		direct->traps[direct->slot.area->frame.vector]++;
+		return true;
+	}
+	vm_stop(vcpu,
+	        "the guest's ring 1 got into virtual-8086 mode by iret, which processors refuse "
+	        "and QEMU's TCG does not: nothing there is caught any more");
+	return false;
+}
+
+struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *address)
+{
+	struct world_area *area = direct->slot.area;
+
+	if (!direct_make_way(direct, vcpu))
+		return NULL;
+	area->guest_cr3 = shadow_root(vcpu);
+	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
+	real_unit_lend(vcpu);
+	give(&area->frame, vcpu);
+	if (!direct_enter(direct, vcpu))
+		return NULL;
+	*address = gva(x86_read_cr2());
+	take(vcpu, &area->frame);
+	return &area->frame;
+}

@@ -1,0 +1,41 @@
+#include "monitor/run/engine.h"
+
+#include "kernel/interrupts.h"
+#include "kernel/x86.h"
+#include "monitor/cpu/events.h"
+#include "monitor/instructions/interpret.h"
+#include "monitor/run/answer.h"
+#include "monitor/run/engine_interpret.h"
+#include "monitor/run/engine_translate.h"
+#include "monitor/run/engine_trap.h"
+
+const struct engine *const engines[] = {&engine_translate, &engine_trap, &engine_interpret};
+
+/* A shadow covers one instruction, so that one alone is done. */
+bool engine_take_events(struct vcpu *vcpu)
+{
+	if (!vcpu->interrupt_shadow && !vcpu->debug_shadow)
+		return events_take_interrupt(vcpu);
+	interpret_step(vcpu);
+	return true;
+}
+
+bool engine_run_directly(struct machine *machine, uint32_t seen)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	struct trap_frame *frame;
+	gva_t address;
+
+	x86_disable_interrupts();
+	if (interrupts_seen() != seen) {
+		x86_enable_interrupts();
+		return false;
+	}
+	frame = direct_run(&machine->direct, vcpu, &address);
+	if (frame && direct_is_interrupt(frame))
+		trap_dispatch(frame);
+	x86_enable_interrupts();
+	if (frame && !direct_is_interrupt(frame))
+		answer_trap(vcpu, frame, address);
+	return true;
+}

@@ -1,0 +1,100 @@
+#include "monitor/run/engine_translate.h"
+
+#include "kernel/interrupts.h"
+#include "kernel/print.h"
+#include "kernel/traps.h"
+#include "kernel/x86.h"
+#include "monitor/instructions/interpret.h"
+#include "monitor/run/answer.h"
+
+static bool start(struct machine *machine, char *problem, size_t size)
+{
+	if (!direct_start(&machine->direct, &machine->vm, DIRECT_USER, problem, size))
+		return false;
+	if (translated_start(&machine->translated, &machine->direct, &machine->vm))
+		return true;
+	print_to_buffer(problem, size,
+	                "there is not enough memory for the translator's records; choose a smaller "
+	                "guest-memory=");
+	return false;
+}
+
+static void stop(struct machine *machine)
+{
+	translated_stop(&machine->translated);
+	direct_stop(&machine->direct);
+}
+
+static void answer(struct vcpu *vcpu, struct trap_frame *frame, gva_t address,
+                   enum translated_result result)
+{
+	if (result == TRANSLATED_INTERPRET)
+		interpret_step(vcpu);
+	else if (result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS)
+		answer_trap(vcpu, frame, address);
+}
+
+/* False when the kernel's next instruction is none for the cache. */
+static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	enum translated_result result;
+	struct trap_frame *frame;
+	uint32_t offset;
+	gva_t address;
+
+	if (!translated_find(&machine->translated, vcpu, &offset))
+		return false;
+	x86_disable_interrupts();
+	*interrupted = interrupts_seen() != seen;
+	if (*interrupted || !direct_make_way(&machine->direct, vcpu)) {
+		x86_enable_interrupts();
+		return true;
+	}
+	result = translated_run(&machine->translated, vcpu, offset, &frame, &address);
+	if (frame && direct_is_interrupt(frame))
+		trap_dispatch(frame);
+	x86_enable_interrupts();
+	answer(vcpu, frame, address, result);
+	return true;
+}
+
+/* The same for code of ring 3, which runs as it is. */
+static bool run_user(struct machine *machine, uint32_t seen, bool *interrupted)
+{
+	if (!direct_is_possible(&machine->vm.vcpu))
+		return false;
+	*interrupted = !engine_run_directly(machine, seen);
+	return true;
+}
+
+static enum exit_reason run(struct machine *machine)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	const struct vm *vm = &machine->vm;
+	uint32_t seen = machine->interrupts_seen, accesses = vm->device_accesses, done = 0;
+	bool interrupted = false;
+
+	while (done < ENGINE_SLICE && !interrupted) {
+		if (machine_has_ended(machine))
+			return vm->exit;
+		if (vm->device_accesses != accesses)
+			return EXIT_device;
+		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
+			return EXIT_halted;
+		if (engine_take_events(vcpu))
+			continue;
+		if (!(vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, &interrupted))
+			done += interpret_run(vcpu, vcpu->cpl == 3 ? ENGINE_SLICE - done : 1);
+	}
+	return interrupted ? EXIT_interrupt : EXIT_slice_ended;
+}
+
+const struct engine engine_translate = {
+        .name = "translate",
+        .in_words = "kernel translated, in ring 1",
+        .needs_alarm = true,
+        .start = start,
+        .stop = stop,
+        .run = run,
+};

@@ -1,0 +1,46 @@
+#include "monitor/run/engine_trap.h"
+
+#include "kernel/interrupts.h"
+#include "monitor/instructions/interpret.h"
+
+static bool start(struct machine *machine, char *problem, size_t size)
+{
+	return direct_start(&machine->direct, &machine->vm, DIRECT_ALL, problem, size);
+}
+
+static void stop(struct machine *machine)
+{
+	direct_stop(&machine->direct);
+}
+
+static enum exit_reason run(struct machine *machine)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	const struct vm *vm = &machine->vm;
+	uint32_t seen = machine->interrupts_seen, accesses = vm->device_accesses, done = 0;
+
+	while (done < ENGINE_SLICE) {
+		if (machine_has_ended(machine))
+			return vm->exit;
+		if (vm->device_accesses != accesses)
+			return EXIT_device;
+		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
+			return EXIT_halted;
+		if (engine_take_events(vcpu))
+			continue;
+		if (!direct_is_possible(vcpu))
+			done += interpret_run(vcpu, ENGINE_SLICE - done);
+		else if (!engine_run_directly(machine, seen))
+			return EXIT_interrupt;
+	}
+	return EXIT_slice_ended;
+}
+
+const struct engine engine_trap = {
+        .name = "trap",
+        .in_words = "kernel in ring 1, trapped",
+        .needs_alarm = true,
+        .start = start,
+        .stop = stop,
+        .run = run,
+};
