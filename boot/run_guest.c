@@ -71,6 +71,7 @@ static void load_kernel(void)
 	        .image_size = modules[0].size,
 	        .command_line = modules[0].command_line,
 	        .arguments = boot_info.modules[0].text,
+	        .text_screen = !machine.pc.without.vga,
 	        .modules = modules + 1,
 	        .module_count = count - 1,
 	        .ram = &ram,

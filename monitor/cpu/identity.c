@@ -15,8 +15,12 @@
 #define MSR_SYSENTER_CS  0x174u
 #define MSR_SYSENTER_ESP 0x175u
 #define MSR_SYSENTER_EIP 0x176u
+#define MSR_MCG_CAP      0x179u
+#define MSR_MCG_STATUS   0x17Au
 #define MSR_PAT          0x277u
 #define MSR_EFER         0xC0000080u
+
+#define MCG_STATUS_BITS 0x7u
 
 enum leaf_register { LEAF_eax, LEAF_ebx, LEAF_ecx, LEAF_edx, LEAF_REGISTERS };
 
@@ -80,7 +84,8 @@ uint32_t identity_signature(void)
 
 uint32_t identity_cr4_bits(void)
 {
-	uint32_t bits = VCPU_CR4_TSD | VCPU_CR4_DE | VCPU_CR4_PSE | VCPU_CR4_PAE | VCPU_CR4_PGE;
+	uint32_t bits = VCPU_CR4_TSD | VCPU_CR4_DE | VCPU_CR4_PSE | VCPU_CR4_PAE | VCPU_CR4_MCE |
+	                VCPU_CR4_PGE;
 
 	if (identity_has(IDENTITY_FXSR))
 		bits |= VCPU_CR4_OSFXSR;
@@ -154,6 +159,12 @@ bool identity_read_msr(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 	case MSR_SYSENTER_EIP:
 		*value = vcpu->sysenter_eip;
 		return true;
+	case MSR_MCG_CAP:
+		*value = 0; /* no bank */
+		return true;
+	case MSR_MCG_STATUS:
+		*value = vcpu->machine_check_status;
+		return true;
 	case MSR_PAT:
 		*value = vcpu->pat;
 		return true;
@@ -174,6 +185,14 @@ static bool is_good_pat(uint64_t value)
 		if (type > 7 || type == 2 || type == 3)
 			return false;
 	}
+	return true;
+}
+
+static bool write_machine_check_status(struct vcpu *vcpu, uint64_t value)
+{
+	if (value & ~(uint64_t)MCG_STATUS_BITS)
+		return refuse(vcpu);
+	vcpu->machine_check_status = (uint8_t)value;
 	return true;
 }
 
@@ -215,6 +234,8 @@ bool identity_write_msr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 	case MSR_SYSENTER_EIP:
 		vcpu->sysenter_eip = (uint32_t)value;
 		return true;
+	case MSR_MCG_STATUS:
+		return write_machine_check_status(vcpu, value);
 	case MSR_PAT:
 		return write_pat(vcpu, value);
 	case MSR_EFER:

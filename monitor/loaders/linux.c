@@ -57,7 +57,12 @@ _Static_assert(sizeof(struct map_range) == 20, "e820 entry");
 struct __attribute__((packed)) boot_parameters {
 	uint8_t cursor[2];
 	uint16_t extended_kb; /* at most 63 MB can be said here */
-	uint8_t not_given[0x1DC];
+	uint16_t video_page;
+	uint8_t video_mode, video_columns;
+	uint16_t video_flags, video_bx, not_used;
+	uint8_t video_lines, is_vga;
+	uint16_t video_points;
+	uint8_t not_given[0x1CE];
 	uint32_t all_extended_kb;
 	uint8_t firmware[4];
 	uint8_t map_count;
@@ -67,6 +72,7 @@ struct __attribute__((packed)) boot_parameters {
 	struct map_range map[MAP_ROOM];
 	uint8_t rest[0x330];
 };
+_Static_assert(offsetof(struct boot_parameters, video_points) == 0x10, "boot parameters");
 _Static_assert(offsetof(struct boot_parameters, all_extended_kb) == 0x1E0, "boot parameters");
 _Static_assert(offsetof(struct boot_parameters, map_count) == 0x1E8, "boot parameters");
 _Static_assert(offsetof(struct boot_parameters, header) == HEADER_OFFSET, "boot parameters");
@@ -155,7 +161,8 @@ static bool check_header(struct load *load, const struct setup_header *header)
 	return true;
 }
 
-/* Before version 2.04 the size is not to be believed; the code then goes to the end of the file. */
+/* Before version 2.04 the size is not to be believed; the code then goes to the end of the file.
+ * The last paragraph need not be a whole one. */
 static bool take_code(struct load *load, const struct setup_header *header)
 {
 	uint32_t sectors = header->setup_sectors ? header->setup_sectors : DEFAULT_SETUP_SECTORS;
@@ -165,6 +172,8 @@ static bool take_code(struct load *load, const struct setup_header *header)
 	if (offset >= file)
 		return LOAD_FAIL(load, LINUX_NO_CODE, offset, file);
 	if (header->version < WIDE_SIZE_VERSION || size == 0)
+		size = file - offset;
+	if (size > file - offset && size - (file - offset) < PARAGRAPH)
 		size = file - offset;
 	if (size > file - offset)
 		return LOAD_FAIL(load, LINUX_TRUNCATED, header->paragraphs, offset, file);
@@ -245,6 +254,17 @@ static void fill_map(struct boot_parameters *parameters, uint32_t memory_size)
 	parameters->extended_kb = upper < UINT16_MAX ? (uint16_t)upper : UINT16_MAX;
 }
 
+/* What the BIOS says of a VGA in its text mode: colours, 256 KB of memory. */
+static void fill_screen(struct boot_parameters *parameters)
+{
+	parameters->video_mode = 3;
+	parameters->video_columns = 80;
+	parameters->video_bx = 3;
+	parameters->video_lines = 25;
+	parameters->is_vga = 1;
+	parameters->video_points = 16;
+}
+
 static void complete_header(const struct load *load, struct setup_header *header)
 {
 	const struct load_request *request = load->request;
@@ -269,6 +289,8 @@ static void write_information(const struct load *load, const struct setup_header
 	information.parameters.header = *header;
 	complete_header(load, &information.parameters.header);
 	fill_map(&information.parameters, ram->size);
+	if (load->request->text_screen)
+		fill_screen(&information.parameters);
 	ram->copy(ram->owner, load->information, &information, sizeof(information));
 	ram->copy(ram->owner, information.parameters.header.command_line, line ? line : "",
 	          load_string_size(line));

@@ -38,6 +38,7 @@ struct load_request {
 	const char *arguments;    /* without it, as Linux has it */
 	const struct load_module *modules;
 	unsigned module_count;
+	bool text_screen; /* the machine has a VGA, as firmware leaves it: 80 by 25 characters */
 	const struct guest_ram *ram;
 };
 

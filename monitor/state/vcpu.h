@@ -158,6 +158,7 @@ struct vcpu {
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset;
+	uint8_t machine_check_status; /* written and read back; nothing ever sets it */
 	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
 	/* cpu/events.c */

@@ -53,14 +53,14 @@ TEST(features_with_and_without_vectors)
 	small_start(&machine);
 	identity_start(&(struct identity_host){0});
 	CHECK_EQ(ask(1).eax, 0x686);
-	CHECK_EQ(ask(1).edx, 0x0001A17D);
+	CHECK_EQ(ask(1).edx, 0x0001E1FD);
 	CHECK_EQ(ask(1).ecx, 0x80000000);
 	CHECK_EQ(ask(0x80000001).edx, 1u << 20);
 	identity_start(&(struct identity_host){true, true, true, true});
-	CHECK_EQ(ask(1).edx, 0x0781A17D);
+	CHECK_EQ(ask(1).edx, 0x0781E1FD);
 	CHECK(identity_has(IDENTITY_SSE2));
 	identity_start(&(struct identity_host){.mmx = true, .sse = true, .sse2 = true});
-	CHECK_EQ(ask(1).edx, 0x0081A17D);
+	CHECK_EQ(ask(1).edx, 0x0081E1FD);
 	CHECK(!identity_has(IDENTITY_SSE2));
 }
 
@@ -118,6 +118,20 @@ TEST(registers_keep_what_they_are_given)
 	CHECK_EQ(vcpu->sysenter_cs, 0x12345678);
 	CHECK_EQ(vcpu->sysenter_esp, 0x80000001);
 	CHECK_EQ(vcpu->sysenter_eip, 0xC0001234);
+}
+
+TEST(machine_checks_have_no_bank)
+{
+	struct vcpu *vcpu = small_start(&machine);
+	uint64_t value = 1;
+
+	CHECK(identity_read_msr(vcpu, 0x179, &value));
+	CHECK_EQ(value, 0);
+	CHECK(write_refused(vcpu, 0x179, 0));
+	CHECK_EQ(msr_after(vcpu, 0x17A, 5), 5);
+	CHECK_EQ(msr_after(vcpu, 0x17A, 0), 0);
+	CHECK(write_refused(vcpu, 0x17A, 8));
+	CHECK(write_refused(vcpu, 0x400, 0));
 }
 
 static uint64_t read_time(const struct vm *vm)

@@ -113,6 +113,20 @@ TEST(linux_is_told_the_memory)
 	CHECK_EQ(get32(last + 20), 0);
 }
 
+TEST(linux_is_told_of_a_screen_where_there_is_one)
+{
+	make_bzimage();
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(get32(load.information + 4), 0);
+	CHECK_EQ(get32(load.information + 0xC), 0);
+	request.text_screen = true;
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(get32(load.information + 4), 0x50030000);
+	CHECK_EQ(get32(load.information + 8), 0x00030000);
+	CHECK_EQ(get32(load.information + 0xC), 0x01190000);
+	CHECK_EQ(get32(load.information + 0x10), 16);
+}
+
 TEST(linux_ramdisk_lies_as_high_as_the_header_allows)
 {
 	static const struct {
@@ -145,6 +159,18 @@ TEST(linux_an_empty_ramdisk_is_one)
 	request.module_count = 1;
 	CHECK(kernel_image_load(&load, &request));
 	CHECK_EQ(get32(load.information + 0x21C), 0);
+}
+
+TEST(linux_the_last_paragraph_may_be_cut)
+{
+	make_bzimage();
+	request.image_size = IMAGE_SIZE - 15;
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(load.segment[0].memory_size, CODE_SIZE - 15);
+	make_bzimage();
+	request.image_size = IMAGE_SIZE - 16;
+	CHECK_STR(refusal(), "the Linux kernel should have 0x100 paragraphs of protected-mode code "
+	                     "at file offset 0x400, but the file ends at 0x13f0");
 }
 
 /* Version 2.03: no alignment, no line limit, no init_size, and a size of 16 bits. */

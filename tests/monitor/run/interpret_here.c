@@ -210,6 +210,7 @@ static bool load_files(char **arguments)
 	request = (struct load_request){.command_line = arguments[2],
 	                                .arguments = arguments[2],
 	                                .modules = &ramdisk,
+	                                .text_screen = true,
 	                                .ram = &ram};
 	request.image = read_file(arguments[0], &request.image_size);
 	if (arguments[1][0] != '-')
