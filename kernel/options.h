@@ -18,6 +18,7 @@ struct options {
 /* In the order of the words in options.def. */
 enum { OPTION_YES, OPTION_NO }; /* of all that ask whether */
 enum { OPTION_AT_END_HALT, OPTION_AT_END_OFF };
+enum { OPTION_KEYBOARD_NONE, OPTION_KEYBOARD_CONSOLE };
 enum { OPTION_MODE_REPORT, OPTION_MODE_RUN, OPTION_MODE_SELF_TEST, OPTION_MODE_ECHO };
 enum {
 	OPTION_PANIC_TEST_NONE,

@@ -12,6 +12,7 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/devices/virtual_time.h"
 #include "monitor/devices/acpi_tables.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/run/real_unit.h"
@@ -198,6 +199,8 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	if (!parts->without.vga)
 		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
 	wire(machine, parts);
+	machine->typist.controller = &machine->pc.keyboard;
+	machine->keys_from_console = parts->keys_from_console;
 	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
@@ -206,11 +209,24 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	return true;
 }
 
+static void take_keys(struct machine *machine, uint64_t now)
+{
+	char c;
+
+	us_keyboard_advance(&machine->typist, now);
+	while (us_keyboard_has_room(&machine->typist) && serial_read(SERIAL_COM1, &c))
+		us_keyboard_type(&machine->typist, now, (uint8_t)c);
+}
+
 static void take_input(struct machine *machine, uint64_t now)
 {
 	struct ns16550 *com1 = &machine->pc.com1;
 	char c;
 
+	if (machine->keys_from_console) {
+		take_keys(machine, now);
+		return;
+	}
 	while (ns16550_room(com1) && serial_read(SERIAL_COM1, &c))
 		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
@@ -247,7 +263,8 @@ void machine_advance(struct machine *machine)
 
 uint64_t machine_next_due(const struct machine *machine)
 {
-	return pc_next_due(&machine->pc);
+	return virtual_time_earlier(pc_next_due(&machine->pc),
+	                            us_keyboard_next_due(&machine->typist));
 }
 
 static void report_disk(const struct machine *machine)

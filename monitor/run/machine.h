@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "monitor/devices/pc.h"
+#include "monitor/devices/us_keyboard.h"
 #include "monitor/run/display.h"
 #include "monitor/state/vm.h"
 
@@ -16,7 +17,7 @@
 struct machine_parts {
 	uint32_t memory_mb;
 	struct pc_without without;
-	bool screen_on_console;
+	bool screen_on_console, keys_from_console;
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
 };
@@ -25,6 +26,8 @@ struct machine {
 	struct vm vm;
 	struct pc pc;
 	struct display display;
+	struct us_keyboard typist;
+	bool keys_from_console;
 	uint64_t started_ns, started_tsc;
 };
 
