@@ -134,13 +134,14 @@ static void take_back_page(struct translator *t, uint32_t page)
 	statistics_count(pages_remapped);
 }
 
+/* Where an accessed bit has to be set again the next fetch goes through the host, which sets it. */
 static bool is_mapped(struct vcpu *vcpu, const struct block_page *page)
 {
 	struct page_walk found;
 	uint32_t error;
 
-	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE), PAGE_WALK_FETCH, &found,
-	                 &error) &&
+	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE),
+	                 PAGE_WALK_FETCH | PAGE_WALK_AGAIN, &found, &error) &&
 	       found.page.value / GUEST_PAGE_SIZE == page->physical;
 }
 

@@ -91,7 +91,7 @@ TEST(an_instruction_across_pages)
 /* Accessed and dirty from the start: ring 1 does not go through the guest's tables here. */
 #define BITS_DONE (BITS_ALL | BIT_A | BIT_D)
 
-static uint32_t global_bits;
+static uint32_t global_bits, new_page_bits;
 
 /* A page of code is called in a loop; in the second round what is mapped there has changed, and
  * `how` tells the processor: a function that both pages have adds to EAX, each its own number. */
@@ -108,7 +108,8 @@ static void remap(const uint8_t *how, size_t size)
 	vcpu->registers[VCPU_EAX] = 0;
 	vcpu->registers[VCPU_ECX] = 4;
 	vcpu->registers[VCPU_EDI] = FAR_PAGE;
-	vcpu->registers[VCPU_EDX] = NEW_PAGE | BITS_DONE | global_bits;
+	vcpu->registers[VCPU_EDX] =
+	        NEW_PAGE + (new_page_bits ? new_page_bits : BITS_DONE | global_bits);
 	vcpu->registers[VCPU_EBP] = vcpu->cr3;
 	RUN_PUT(FAR_PAGE, 0x83, 0xC0, 0x01, 0xC3); /* add eax,1; ret */
 	RUN_PUT(NEW_PAGE, 0x83, 0xC0, 0x10, 0xC3);
@@ -133,6 +134,19 @@ TEST(a_page_is_mapped_elsewhere_by_cr3)
 {
 	remap((const uint8_t[]){0x0F, 0x22, 0xDD}, 3); /* mov cr3,ebp */
 	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 1 + 1 + 1 + 0x10);
+}
+
+/* The accessed bit is cleared, and set again by the next call: not by the load of CR3 before it. */
+TEST(an_accessed_bit_is_set_by_the_next_fetch)
+{
+	uint32_t entry = RUN_TABLES + 0x1000 + FAR_PAGE / 4096 * 4;
+
+	new_page_bits = FAR_PAGE - NEW_PAGE + BITS_ALL;
+	remap((const uint8_t[]){0x0F, 0x22, 0xDD}, 3);
+	new_page_bits = 0;
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 4);
+	CHECK_EQ(statistics[STATISTIC_pages_remapped], 1);
+	CHECK(small_get32(&ring1.machine, entry) & BIT_A);
 }
 
 /* Global pages stay in a translation buffer, and so in ours. */

@@ -82,7 +82,7 @@ static uint8_t acknowledge_interrupt(struct vm *vm)
 {
 	(void)vm;
 	counted.interrupts++;
-	return i8259_acknowledge(&machine.pc.interrupts);
+	return pc_take_interrupt(&machine.pc);
 }
 
 static void set_processor_line(void *owner, unsigned int input_number, bool level)
@@ -405,7 +405,7 @@ static void make_machine(void)
 	machine.vm.unit = &unit;
 	pc_wire(&machine.pc, &outside);
 	pc_reset(&machine.pc, 0);
-	pc_start(&machine.pc, 0);
+	pc_start(&machine.pc, 0, MEMORY);
 	ns16550_set_modem(&machine.pc.com1, 0, NS16550_CTS | NS16550_DSR | NS16550_DCD);
 	control_reset(guest);
 }
