@@ -1,5 +1,7 @@
 #include "monitor/cpu/shadow_tables.h"
 
+#include <stddef.h>
+
 #include "kernel/statistics.h"
 #include "kernel/string.h"
 #include "monitor/cpu/compression.h"
@@ -19,6 +21,14 @@ static gpa_t page_of(gpa_t at)
 static struct descriptor *shadow_of(const struct shadow_tables *tables, uint16_t selector)
 {
 	return &(selector & SELECTOR_LOCAL ? tables->ldt : tables->gdt)[selector / DESCRIPTOR];
+}
+
+static uint32_t shadow_limit(const struct shadow_tables *tables, uint16_t selector)
+{
+	const struct descriptor *shadow = shadow_of(tables, selector);
+	uint32_t limit = shadow->limit_low | (shadow->limit_high_and_flags & 0x0Fu) << 16;
+
+	return shadow->limit_high_and_flags & DESCRIPTOR_GRANULAR ? limit << 12 | 0xFFF : limit;
 }
 
 static void set_present(const struct shadow_tables *tables, uint16_t selector, bool present)
@@ -133,6 +143,7 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segme
 	        .user_code = is_user_code(&written),
 	        .linear = linear,
 	        .source = source,
+	        .written = written,
 	};
 	if (is_user_code(&written))
 		set_present(tables, selector, tables->user_code_is_open);
@@ -140,26 +151,19 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segme
 	return true;
 }
 
+/* A descriptor that is in the tables needs no second look: its page is watched. */
 static bool admit(struct vcpu *vcpu, const struct vcpu_segment_register *held)
 {
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
-	struct vcpu_segment_register written;
-	struct segments_descriptor guest;
 	const struct shadow_tables_entry *entry;
-	gva_t linear;
-	gpa_t source;
 
 	if (!held->usable)
 		return true;
 	if (segments_is_null(held->selector))
 		return false;
-	entry = find(tables, held->selector);
+	entry = find(vcpu->vm->shadow_tables, held->selector);
 	if (!entry)
 		return put_in(vcpu, held->selector, held);
-	if (!read_quietly(vcpu, held->selector, &guest, &linear, &source))
-		return false;
-	written = segments_unpack(held->selector, guest);
-	return segments_hold_the_same(held, &written);
+	return segments_hold_the_same(held, &entry->written);
 }
 
 static void open_user_code(struct shadow_tables *tables, bool open)
@@ -224,13 +228,25 @@ static void follow_tables(struct vcpu *vcpu)
 	tables->changed |= moved;
 }
 
-static bool is_admitted(const struct shadow_tables *tables, const struct vcpu *vcpu,
-                        unsigned int number)
+/* Selector and attributes at once. A null selector has no attributes, so `usable` needs no look. */
+static inline uint32_t first_word(const struct vcpu_segment_register *segment)
+{
+	uint32_t word;
+
+	__builtin_memcpy(&word, segment, sizeof(word));
+	return word;
+}
+_Static_assert(offsetof(struct vcpu_segment_register, attributes) == 2,
+               "first_word() has the selector and the attributes");
+
+static inline bool is_admitted(const struct shadow_tables *tables, const struct vcpu *vcpu,
+                               unsigned int number)
 {
 	const struct vcpu_segment_register *held = &vcpu->segments[number];
 	const struct vcpu_segment_register *before = &tables->admitted[number];
 
-	return held->selector == before->selector && segments_hold_the_same(held, before);
+	return first_word(held) == first_word(before) && held->base == before->base &&
+	       held->limit == before->limit;
 }
 
 static bool admit_each(struct vcpu *vcpu, bool all)
@@ -246,15 +262,6 @@ static bool admit_each(struct vcpu *vcpu, bool all)
 			return false;
 	}
 	return true;
-}
-
-static void note_code_limit(struct vcpu *vcpu)
-{
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
-	struct segments_descriptor shadow;
-
-	memcpy(&shadow, shadow_of(tables, vcpu->segments[VCPU_CS].selector), sizeof(shadow));
-	tables->code_limit = segments_unpack(0, shadow).limit;
 }
 
 /* Making room may take out what was admitted a moment ago; then all are admitted once more, and
@@ -273,7 +280,7 @@ static bool admit_anew(struct vcpu *vcpu)
 		all = true;
 	} while (tables->changed);
 	memcpy(tables->admitted, vcpu->segments, sizeof(tables->admitted));
-	note_code_limit(vcpu);
+	tables->code_limit = shadow_limit(tables, vcpu->segments[VCPU_CS].selector);
 	return true;
 }
 
@@ -301,6 +308,7 @@ bool shadow_tables_admit(struct vcpu *vcpu)
 
 void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
 {
+	struct shadow_tables *tables = vcpu->vm->shadow_tables;
 	struct segments_descriptor guest;
 	gva_t linear;
 	gpa_t source;
@@ -310,7 +318,7 @@ void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t 
 	vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
 	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
 		vcpu->segments[segment] = segments_unpack(selector, guest);
-	vcpu->vm->shadow_tables->admitted[segment] = vcpu->segments[segment];
+	tables->admitted[segment] = vcpu->segments[segment];
 	if (segment == VCPU_CS)
-		note_code_limit(vcpu);
+		tables->code_limit = shadow_limit(tables, selector);
 }

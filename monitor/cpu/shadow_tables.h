@@ -18,6 +18,7 @@ struct shadow_tables_entry {
 	bool user_code;    /* where only ring 3 may go */
 	gva_t linear;
 	gpa_t source;
+	struct vcpu_segment_register written; /* what the guest's descriptor says */
 };
 
 struct shadow_tables {

@@ -44,10 +44,13 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	uint32_t region = at.value >> LARGE_SHIFT;
 	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
 
+	if (!entry->listed)
+		vcpu->tlb_listed[vcpu->tlb_listed_count++] = (uint16_t)(entry - vcpu->tlb);
 	*entry = (struct vcpu_tlb_entry){
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
 	        .global = found->global,
+	        .listed = true,
 	        .page = found->page.value,
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
@@ -77,9 +80,11 @@ static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigne
 }
 
 /* A fault also drops what was buffered of its page: so the manual has it. */
+static void flush_page(struct vcpu *vcpu, gva_t at);
+
 bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
 {
-	linear_flush_page(vcpu, at);
+	flush_page(vcpu, at);
 	vcpu->cr2 = at.value;
 	return fault_raise_with_error(vcpu, FAULT_PF, error);
 }
@@ -156,10 +161,26 @@ static void write_piece(struct vcpu *vcpu, const struct piece *piece, const uint
 	guest_memory_write(vcpu->vm, piece->at, from, piece->size);
 }
 
+/* Descriptors and gates: aligned, and in the buffer. */
+static bool read_descriptor(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
+{
+	const uint8_t *from;
+
+	if (size != 8 || at.value % 8)
+		return false;
+	from = linear_find(vcpu, at, linear_right(vcpu, LINEAR_READ, as));
+	if (!from)
+		return false;
+	__builtin_memcpy(to, from, 8);
+	return true;
+}
+
 bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
 {
 	struct piece pieces[2];
 
+	if (read_descriptor(vcpu, at, to, size, as))
+		return true;
 	if (!find_pieces(vcpu, at, size, LINEAR_READ, as, pieces))
 		return false;
 	read_piece(vcpu, &pieces[0], to);
@@ -255,23 +276,39 @@ static void flush_large(struct vcpu *vcpu, uint32_t region)
 	vcpu->tlb_large[region / 32] &= ~(1u << region % 32);
 }
 
-void linear_flush_page(struct vcpu *vcpu, gva_t at)
+static void flush_page(struct vcpu *vcpu, gva_t at)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
 
-	vcpu->flushes++;
 	if (linear_entry(vcpu, at)->tag == linear_tag(at))
 		forget(linear_entry(vcpu, at));
 	if (vcpu->tlb_large[region / 32] & 1u << region % 32)
 		flush_large(vcpu, region);
 }
 
-void linear_flush(struct vcpu *vcpu, bool globals_too)
+void linear_flush_page(struct vcpu *vcpu, gva_t at)
 {
 	vcpu->flushes++;
-	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
-		if (globals_too || !vcpu->tlb[i].global)
-			forget(&vcpu->tlb[i]);
+	flush_page(vcpu, at);
+}
+
+/* Only what was filled is looked at: between two loads of CR3 that is little. */
+void linear_flush(struct vcpu *vcpu, bool globals_too)
+{
+	uint32_t kept = 0;
+
+	vcpu->flushes++;
+	for (uint32_t i = 0; i < vcpu->tlb_listed_count; i++) {
+		struct vcpu_tlb_entry *entry = &vcpu->tlb[vcpu->tlb_listed[i]];
+
+		if (!globals_too && entry->global && entry->tag) {
+			vcpu->tlb_listed[kept++] = vcpu->tlb_listed[i];
+			continue;
+		}
+		forget(entry);
+		entry->listed = false;
+	}
+	vcpu->tlb_listed_count = kept;
 	if (globals_too)
 		memset(vcpu->tlb_large, 0, sizeof(vcpu->tlb_large));
 }

@@ -70,7 +70,7 @@ void shadow_set_slot(struct vm *vm, uint32_t slot, const uint64_t directory_entr
 	for (struct shadow_page *page = shadow->ring.newer; page != &shadow->ring;
 	     page = page->newer)
 		shadow_slot_install(shadow, page);
-	shadow->root_is_good = false;
+	shadow->root_is_good = shadow->slot_is_free = false;
 }
 
 /* An entry of one of the guest's tables; 0 outside RAM. */
@@ -83,25 +83,7 @@ static uint64_t entry_at(const struct vm *vm, uint64_t table, uint32_t index, ui
 	return entry;
 }
 
-static bool maps_anything(const struct vm *vm, uint64_t table, uint32_t size)
-{
-	for (uint32_t i = 0; i < GUEST_PAGE_SIZE / size; i++)
-		if (entry_at(vm, table, i, size) & ENTRY_PRESENT)
-			return true;
-	return false;
-}
-
-static bool entry_maps_anything(const struct vm *vm, uint64_t entry, uint32_t size)
-{
-	const uint64_t address = (1ull << PAGE_WALK_ADDRESS_BITS) - GUEST_PAGE_SIZE;
-	bool knows_large = size == 8 || (vm->vcpu.cr4 & VCPU_CR4_PSE);
-
-	if (!(entry & ENTRY_PRESENT))
-		return false;
-	return ((entry & ENTRY_LARGE) && knows_large) || maps_anything(vm, entry & address, size);
-}
-
-static bool pae_maps_anything(const struct vcpu *vcpu, uint32_t slot)
+static bool pae_has_entry(const struct vcpu *vcpu, uint32_t slot)
 {
 	const uint64_t address = (1ull << PAGE_WALK_ADDRESS_BITS) - GUEST_PAGE_SIZE;
 	uint64_t pointer = vcpu->pdptes[slot >> QUARTER_SHIFT];
@@ -110,24 +92,33 @@ static bool pae_maps_anything(const struct vcpu *vcpu, uint32_t slot)
 	if (!(pointer & ENTRY_PRESENT))
 		return false;
 	for (uint32_t i = 0; i < 2; i++)
-		if (entry_maps_anything(vcpu->vm,
-		                        entry_at(vcpu->vm, pointer & address, first + i, 8), 8))
+		if (entry_at(vcpu->vm, pointer & address, first + i, 8) & ENTRY_PRESENT)
 			return true;
 	return false;
 }
 
-bool shadow_slot_is_wanted(struct vcpu *vcpu)
+static bool has_entry(struct vcpu *vcpu)
 {
 	const struct shadow *shadow = vcpu->vm->shadow;
 
-	if (!shadow->has_slot)
-		return false;
 	if (!(vcpu->cr0 & VCPU_CR0_PG))
 		return shadow->slot < vcpu->vm->ram_size;
 	if (vcpu->cr4 & VCPU_CR4_PAE)
-		return pae_maps_anything(vcpu, shadow->slot);
-	return entry_maps_anything(vcpu->vm,
-	                           entry_at(vcpu->vm, vcpu->cr3 & SHADOW_ADDRESS,
-	                                    shadow->slot >> SHADOW_SLOT_SHIFT, 4),
-	                           4);
+		return pae_has_entry(vcpu, shadow->slot);
+	return entry_at(vcpu->vm, vcpu->cr3 & SHADOW_ADDRESS, shadow->slot >> SHADOW_SLOT_SHIFT,
+	                4) &
+	       ENTRY_PRESENT;
+}
+
+/* A table that maps nothing yet is enough: once it is there, the guest fills it without a sign, for
+ * the shadow does not watch what it does not show. */
+bool shadow_slot_is_wanted(struct vcpu *vcpu)
+{
+	struct shadow *shadow = vcpu->vm->shadow;
+
+	if (!shadow->slot_is_free || shadow->flushes != vcpu->flushes) {
+		shadow->flushes = vcpu->flushes;
+		shadow->slot_is_free = !shadow->has_slot || !has_entry(vcpu);
+	}
+	return !shadow->slot_is_free;
 }

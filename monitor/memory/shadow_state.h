@@ -70,6 +70,8 @@ struct shadow {
 
 	/* shadow_slot.c */
 	bool has_slot;
+	bool slot_is_free; /* known to be, until a table is written or anything is flushed */
+	uint32_t flushes;
 	uint32_t slot;
 	uint64_t slot_entries[2];
 

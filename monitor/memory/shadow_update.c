@@ -350,6 +350,7 @@ void shadow_update_written(struct vm *vm, gpa_t at, uint32_t size)
 	struct shadow_page *next;
 
 	statistics_count(shadow_updates);
+	shadow->slot_is_free = false;
 	for (struct shadow_page *page = shadow_pool_first(shadow, frame); page; page = next) {
 		next = page->next;
 		if (page->frame == frame && shadow_is_of_table(page))

@@ -188,23 +188,27 @@ void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu)
 	frame->edi = registers[VCPU_EDI];
 }
 
-static void give(struct trap_frame *frame, const struct vcpu *vcpu)
+static void give(struct direct *direct, const struct vcpu *vcpu)
 {
+	struct trap_frame *frame = &direct->slot.area->frame;
+	uint32_t *given = direct->given;
+
 	direct_give_registers(frame, vcpu);
 	frame->eip = vcpu->eip;
 	frame->eflags = (vcpu->eflags & FLAGS_GIVEN) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
-	frame->cs = real_selector(vcpu, VCPU_CS);
-	frame->ss = real_selector(vcpu, VCPU_SS);
-	frame->ds = real_selector(vcpu, VCPU_DS);
-	frame->es = real_selector(vcpu, VCPU_ES);
-	frame->fs = real_selector(vcpu, VCPU_FS);
-	frame->gs = real_selector(vcpu, VCPU_GS);
+	frame->cs = given[VCPU_CS] = real_selector(vcpu, VCPU_CS);
+	frame->ss = given[VCPU_SS] = real_selector(vcpu, VCPU_SS);
+	frame->ds = given[VCPU_DS] = real_selector(vcpu, VCPU_DS);
+	frame->es = given[VCPU_ES] = real_selector(vcpu, VCPU_ES);
+	frame->fs = given[VCPU_FS] = real_selector(vcpu, VCPU_FS);
+	frame->gs = given[VCPU_GS] = real_selector(vcpu, VCPU_GS);
 }
 
 /* Some processors push segment registers as words and leave the upper half as it was. */
-static void take_segment(struct vcpu *vcpu, enum vcpu_segment number, uint32_t selector)
+static inline void take_segment(const struct direct *direct, struct vcpu *vcpu,
+                                enum vcpu_segment number, uint32_t selector)
 {
-	if ((uint16_t)selector != real_selector(vcpu, number))
+	if ((uint16_t)selector != direct->given[number])
 		shadow_tables_adopt(vcpu, number, (uint16_t)selector);
 }
 
@@ -222,18 +226,20 @@ void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame)
 	registers[VCPU_EDI] = frame->edi;
 }
 
-static void take(struct vcpu *vcpu, const struct trap_frame *frame)
+static void take(const struct direct *direct, struct vcpu *vcpu)
 {
+	const struct trap_frame *frame = &direct->slot.area->frame;
+
 	direct_take_registers(vcpu, frame);
 	vcpu->eip = frame->eip;
 	vcpu->eflags =
 	        (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) | (frame->eflags & FLAGS_TAKEN);
-	take_segment(vcpu, VCPU_CS, frame->cs);
-	take_segment(vcpu, VCPU_SS, frame->ss);
-	take_segment(vcpu, VCPU_DS, frame->ds);
-	take_segment(vcpu, VCPU_ES, frame->es);
-	take_segment(vcpu, VCPU_FS, frame->fs);
-	take_segment(vcpu, VCPU_GS, frame->gs);
+	take_segment(direct, vcpu, VCPU_CS, frame->cs);
+	take_segment(direct, vcpu, VCPU_SS, frame->ss);
+	take_segment(direct, vcpu, VCPU_DS, frame->ds);
+	take_segment(direct, vcpu, VCPU_ES, frame->es);
+	take_segment(direct, vcpu, VCPU_FS, frame->fs);
+	take_segment(direct, vcpu, VCPU_GS, frame->gs);
 }
 
 bool direct_enter(struct direct *direct, struct vcpu *vcpu)
@@ -258,10 +264,10 @@ struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *a
 	area->guest_cr3 = shadow_root(vcpu);
 	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
 	real_unit_lend(vcpu);
-	give(&area->frame, vcpu);
+	give(direct, vcpu);
 	if (!direct_enter(direct, vcpu))
 		return NULL;
 	*address = gva(x86_read_cr2());
-	take(vcpu, &area->frame);
+	take(direct, vcpu);
 	return &area->frame;
 }

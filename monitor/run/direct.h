@@ -25,7 +25,8 @@ struct direct {
 	struct slot slot;
 	struct shadow_tables tables;
 	struct direct_room shadow_pages, shadow_storage, watchers;
-	uint64_t traps[TRAP_VECTORS]; /* why it came back, by vector */
+	uint32_t given[VCPU_SEGMENTS]; /* the selectors of the last entry */
+	uint64_t traps[TRAP_VECTORS];  /* why it came back, by vector */
 };
 
 /* False, with one sentence, when there is not enough memory. */

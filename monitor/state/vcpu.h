@@ -130,6 +130,7 @@ struct vcpu_tlb_entry {
 	uint32_t tag;    /* the linear page with bit 0 set */
 	uint16_t rights; /* memory/linear.h */
 	bool global;
+	bool listed;   /* in tlb_listed */
 	uint64_t page; /* guest-physical */
 	uint8_t *ram;  /* the page in our memory; NULL where the guest has none */
 };
@@ -179,6 +180,8 @@ struct vcpu {
 
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
+	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries filled since they were last emptied */
+	uint32_t tlb_listed_count;
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
 	uint32_t flushes; /* of anything: who remembers a translation looks whether it moved */
 
