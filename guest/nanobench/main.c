@@ -107,8 +107,9 @@ static void bench_measure(const struct operation *operation, uint32_t times)
 	                bench_ticks(operation, operation->baseline, times);
 	const char *sign = ticks < 0 ? "-" : "";
 	ticks = ticks < 0 ? -ticks : ticks;
-	print("operation %s ticks=%s%d.%02d times=%u: %s\n", operation->name, sign, ticks / turns,
-	      ticks % turns * 100 / turns, times, operation->what);
+	const char *baseline = operation->baseline == loop_empty ? "empty" : "own";
+	print("operation %s ticks=%s%d.%02d times=%u baseline=%s: %s\n", operation->name, sign,
+	      ticks / turns, ticks % turns * 100 / turns, times, baseline, operation->what);
 }
 
 static void bench_do(const struct operation *operation, uint32_t times)
