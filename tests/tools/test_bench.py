@@ -86,6 +86,12 @@ def test_marks_hold_or_not():
     assert judged["prime", "ratio"] == (None, None)
 
 
+def test_what_is_measured_around_the_turns_breaks_no_mark():
+    rows = {"straight": {"native": {"ticks": 16.0}, "translate": {"ticks": 16.2}}, "cli": {"trap": {"ticks": 600.3}}}
+    judged = {mark["row"]: mark["holds"] for mark in marks.judge(rows) if mark["holds"] is not None}
+    assert judged == {"straight": True, "cli": False}
+
+
 def test_every_name_is_measured():
     text = (ROOT / "guest" / "nanobench" / "operations.def").read_text()
     known = {line.split("(")[1].split(",")[0] for line in text.splitlines() if line.startswith("OPERATION(")}
