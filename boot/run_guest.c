@@ -152,6 +152,7 @@ static struct machine_parts parts_of_options(void)
 	        .disk = disk ? (uint8_t *)(uint32_t)disk->start : NULL,
 	        .disk_sectors = disk ? (uint32_t)(disk->end - disk->start) / ATA_SECTOR : 0,
 	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
+	        .keys_from_console = options.keyboard == OPTION_KEYBOARD_CONSOLE,
 	};
 }
 

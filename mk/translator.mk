@@ -11,3 +11,14 @@ $(BUILD)/measure_translator: tests/monitor/translator/measure_translator.c $(TRA
 .PHONY: measure-translator
 measure-translator: $(BUILD)/measure_translator $(BUILD)/measure_decoder.bin
 	tests/monitor/instructions/measure-decoder $^ translator_find_or_make
+
+## make translate-guest     a program that runs whole guests translated on this computer
+TRANSLATE_GUEST_SOURCES := $(TRANSLATOR_SOURCES) $(wildcard monitor/loaders/*.c)
+
+$(BUILD)/translate_guest: tests/monitor/translator/translate_guest.c $(TRANSLATE_GUEST_SOURCES) $(DECODER_PARTS) \
+                          $(wildcard monitor/translator/*.h monitor/translator/*.def)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g -I. $(WARNINGS) -Wno-format $< $(TRANSLATE_GUEST_SOURCES) -o $@
+
+.PHONY: translate-guest
+translate-guest: $(BUILD)/translate_guest

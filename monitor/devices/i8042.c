@@ -300,6 +300,11 @@ uint32_t i8042_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 	return port == I8042_COMMAND_PORT ? read_status(chip) : read_data(chip);
 }
 
+unsigned i8042_room(const struct i8042 *controller)
+{
+	return ps2_keyboard_room(&controller->keyboard);
+}
+
 bool i8042_press(struct i8042 *controller, uint16_t key, bool down)
 {
 	bool taken = ps2_keyboard_press(&controller->keyboard, key, down);

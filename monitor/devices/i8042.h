@@ -40,7 +40,8 @@ void i8042_reset(struct i8042 *controller);
 /* What firmware leaves: translation and the keyboard's interrupt on. */
 void i8042_start(struct i8042 *controller);
 
-/* As ps2_keyboard_press. */
+/* As ps2_keyboard_room and ps2_keyboard_press. */
+unsigned i8042_room(const struct i8042 *controller);
 bool i8042_press(struct i8042 *controller, uint16_t key, bool down);
 
 uint32_t i8042_read(void *controller, uint64_t now, uint16_t port, unsigned size);

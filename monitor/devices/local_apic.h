@@ -18,6 +18,9 @@
 #define LOCAL_APIC_ADDRESS 0xFEE00000u
 #define LOCAL_APIC_SIZE    0x1000u
 #define LOCAL_APIC_VERSION 0x14
+/* Its request register, eight words of it. */
+#define LOCAL_APIC_REQUESTS     0x200u
+#define LOCAL_APIC_REQUESTS_END 0x280u
 /* The bits of its base register. */
 #define LOCAL_APIC_BOOT_PROCESSOR (1u << 8)
 #define LOCAL_APIC_ENABLED        (1u << 11)

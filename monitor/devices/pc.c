@@ -113,14 +113,30 @@ static const struct port_range vga_ranges[] = {
         {VGA_STATUS, 1, 1, "VGA status", vga_read, vga_write, offsetof(struct pc, vga)},
 };
 
+/* The request register of the local APIC shows the present of the other chips, too. */
+static uint32_t pc_read_local_apic(void *board, uint64_t now, uint32_t offset, unsigned size)
+{
+	struct pc *pc = board;
+
+	if (offset >= LOCAL_APIC_REQUESTS && offset < LOCAL_APIC_REQUESTS_END)
+		pc_advance(pc, now);
+	return local_apic_read(&pc->local_apic, now, offset, size);
+}
+
+static void pc_write_local_apic(void *board, uint64_t now, uint32_t offset, unsigned size,
+                                uint32_t value)
+{
+	local_apic_write(&((struct pc *)board)->local_apic, now, offset, size, value);
+}
+
 /* In memory. What the board may be without is put there by pc_wire_apics(). */
 static const struct bus_memory_range local_apic_range = {
         .first = LOCAL_APIC_ADDRESS,
         .last = LOCAL_APIC_ADDRESS + LOCAL_APIC_SIZE - 1,
         .widest = 4,
         .name = "local APIC",
-        .read = local_apic_read,
-        .write = local_apic_write,
+        .read = pc_read_local_apic,
+        .write = pc_write_local_apic,
 };
 static const struct bus_memory_range io_apic_range = {
         .first = IO_APIC_ADDRESS,
@@ -195,7 +211,7 @@ static void pc_wire_apics(struct pc *pc, const struct pc_outside *outside)
 		pc->interrupts.processor = outside->processor;
 		return;
 	}
-	pc_attach_memory(pc, &local_apic_range, &pc->local_apic);
+	pc_attach_memory(pc, &local_apic_range, pc);
 	pc_attach_memory(pc, &io_apic_range, &pc->io_apic);
 	pc->interrupts.processor = (struct line){local_apic_set_pin, &pc->local_apic, 0};
 	pc->local_apic.processor = outside->processor;

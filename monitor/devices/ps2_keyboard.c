@@ -160,13 +160,18 @@ void ps2_keyboard_write(struct ps2_keyboard *keyboard, uint8_t byte)
 		take_command(keyboard, byte);
 }
 
+unsigned ps2_keyboard_room(const struct ps2_keyboard *keyboard)
+{
+	return PS2_KEYBOARD_QUEUE - keyboard->count;
+}
+
 bool ps2_keyboard_press(struct ps2_keyboard *keyboard, uint16_t key, bool down)
 {
 	uint8_t code = (uint8_t)key, prefix = (uint8_t)(key >> 8);
 
 	if (!keyboard->scanning)
 		return true;
-	if (keyboard->count + 3 > PS2_KEYBOARD_QUEUE)
+	if (ps2_keyboard_room(keyboard) < 3)
 		return false;
 	if (prefix)
 		send(keyboard, prefix);

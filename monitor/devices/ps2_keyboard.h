@@ -29,6 +29,9 @@ void ps2_keyboard_write(struct ps2_keyboard *keyboard, uint8_t byte);
 /* The next byte for the controller, if there is one. */
 bool ps2_keyboard_take(struct ps2_keyboard *keyboard, uint8_t *byte);
 
+/* How many bytes can still wait. */
+unsigned ps2_keyboard_room(const struct ps2_keyboard *keyboard);
+
 /* A key goes down or up. False: there is no room, and it is still the caller's. A keyboard that
  * was told not to scan forgets it. */
 bool ps2_keyboard_press(struct ps2_keyboard *keyboard, uint16_t key, bool down);

@@ -161,7 +161,8 @@ static bool check_header(struct load *load, const struct setup_header *header)
 	return true;
 }
 
-/* Before version 2.04 the size is not to be believed; the code then goes to the end of the file. */
+/* Before version 2.04 the size is not to be believed; the code then goes to the end of the file.
+ * The last paragraph need not be a whole one. */
 static bool take_code(struct load *load, const struct setup_header *header)
 {
 	uint32_t sectors = header->setup_sectors ? header->setup_sectors : DEFAULT_SETUP_SECTORS;
@@ -171,6 +172,8 @@ static bool take_code(struct load *load, const struct setup_header *header)
 	if (offset >= file)
 		return LOAD_FAIL(load, LINUX_NO_CODE, offset, file);
 	if (header->version < WIDE_SIZE_VERSION || size == 0)
+		size = file - offset;
+	if (size > file - offset && size - (file - offset) < PARAGRAPH)
 		size = file - offset;
 	if (size > file - offset)
 		return LOAD_FAIL(load, LINUX_TRUNCATED, header->paragraphs, offset, file);

@@ -172,6 +172,8 @@ FOR_EACH_FORMAT bool finish(struct vcpu *vcpu, const struct entry *directory,
 	*found = combine(vcpu, directory, leaf);
 	if (!is_allowed(vcpu, found, access))
 		return refuse(vcpu, access, PAGE_WALK_PRESENT, error);
+	if (access & PAGE_WALK_AGAIN)
+		return directory->value & leaf->value & ENTRY_ACCESSED;
 	if (directory != leaf)
 		mark(vcpu, directory, ENTRY_ACCESSED);
 	mark(vcpu, leaf, ENTRY_ACCESSED | (writes ? ENTRY_DIRTY : 0));

@@ -17,6 +17,8 @@
 #define PAGE_WALK_USER     (1u << 2)
 #define PAGE_WALK_RESERVED (1u << 3)
 #define PAGE_WALK_FETCH    (1u << 4)
+/* No access, but the question whether one could be made again without a bit being set. */
+#define PAGE_WALK_AGAIN (1u << 5)
 
 /* What the tables say about the page, whoever asked. */
 struct page_walk {
@@ -25,8 +27,8 @@ struct page_walk {
 	bool dirty, global, large;
 };
 
-/* `access` is of PAGE_WALK_WRITE, _USER and _FETCH. When the access is not allowed, sets `error`
- * to the error code of its page fault, and no bit in the tables. */
+/* `access` is of PAGE_WALK_WRITE, _USER, _FETCH and _AGAIN. When the access is not allowed, sets
+ * `error` to the error code of its page fault, and no bit in the tables. */
 bool page_walk(struct vcpu *vcpu, gva_t at, uint32_t access, struct page_walk *found,
                uint32_t *error);
 

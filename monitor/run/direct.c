@@ -146,8 +146,9 @@ static bool level_is_usual(const struct vcpu *vcpu)
 {
 	if (vcpu->cpl == 0)
 		return true;
+	/* pushf shows both to ring 3, and the real ones are 1 and 0. */
 	return vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_IF &&
-	       (vcpu->eflags & VCPU_EFLAGS_IOPL) != VCPU_EFLAGS_IOPL;
+	       !(vcpu->eflags & VCPU_EFLAGS_IOPL);
 }
 
 static bool is_usual(const struct vcpu *vcpu)

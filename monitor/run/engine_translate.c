@@ -30,7 +30,7 @@ static void answer(struct vcpu *vcpu, struct trap_frame *frame, gva_t address,
 {
 	if (result == TRANSLATED_INTERPRET)
 		interpret_step(vcpu);
-	else if (result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS)
+	else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS)
 		answer_trap(vcpu, frame, address);
 }
 

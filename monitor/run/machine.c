@@ -13,6 +13,7 @@
 #include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/control.h"
+#include "monitor/devices/virtual_time.h"
 #include "monitor/devices/acpi_tables.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/run/engine.h"
@@ -208,6 +209,8 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	if (!parts->without.vga)
 		display_start(&machine->display, text_memory(machine), parts->screen_on_console);
 	wire(machine, parts);
+	machine->typist.controller = &machine->pc.keyboard;
+	machine->keys_from_console = parts->keys_from_console;
 	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
@@ -216,11 +219,24 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	return machine->engine->start(machine, problem, size);
 }
 
+static void take_keys(struct machine *machine, uint64_t now)
+{
+	char c;
+
+	us_keyboard_advance(&machine->typist, now);
+	while (us_keyboard_has_room(&machine->typist) && serial_read(SERIAL_COM1, &c))
+		us_keyboard_type(&machine->typist, now, (uint8_t)c);
+}
+
 static void take_input(struct machine *machine, uint64_t now)
 {
 	struct ns16550 *com1 = &machine->pc.com1;
 	char c;
 
+	if (machine->keys_from_console) {
+		take_keys(machine, now);
+		return;
+	}
 	while (ns16550_room(com1) && serial_read(SERIAL_COM1, &c))
 		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
@@ -257,7 +273,8 @@ void machine_advance(struct machine *machine)
 
 uint64_t machine_next_due(const struct machine *machine)
 {
-	return pc_next_due(&machine->pc);
+	return virtual_time_earlier(pc_next_due(&machine->pc),
+	                            us_keyboard_next_due(&machine->typist));
 }
 
 static void report_disk(const struct machine *machine)

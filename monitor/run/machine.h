@@ -10,6 +10,7 @@
 
 #include "kernel/clock.h"
 #include "monitor/devices/pc.h"
+#include "monitor/devices/us_keyboard.h"
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
@@ -23,7 +24,7 @@ struct machine_parts {
 	uint32_t memory_mb;
 	const struct engine *engine;
 	struct pc_without without;
-	bool screen_on_console;
+	bool screen_on_console, keys_from_console;
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
 };
@@ -41,6 +42,8 @@ struct machine {
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 	struct canaries canaries;
 	struct display display;
+	struct us_keyboard typist;
+	bool keys_from_console;
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */

@@ -44,7 +44,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .room_size = size,
 	        .watch = watch_code,
 	        .vcpu = &vm->vcpu,
-	        .options = {.unit_is_real = true},
+	        .options = {.unit_is_real = true, .tsc_is_real = true},
 	};
 	translated->direct = direct;
 	translated->cut = probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT;

@@ -29,6 +29,10 @@ enum block_recovery {
 	RECOVER_FLAG = 1 << 5,   /* ECX holds what becomes the interrupt flag */
 	RECOVER_GONE = 1 << 6,   /* eip is the target of the block's link with the entry's number */
 	RECOVER_DOUBT = 1 << 7,  /* a callout after which other pages may be mapped */
+
+	/* Both cannot be: EDX has the upper half of the real counter, without what is to be added.
+	 */
+	RECOVER_TSC = RECOVER_UNPUSH | RECOVER_UNPOP,
 };
 
 /* In the place of a link's number: eip is in window.target. */

@@ -59,6 +59,8 @@ void cache_clear(struct translator *t)
 	t->used = 0;
 	t->stubs_at = t->setup.cache_size;
 	t->block_count = t->link_count = t->map_count = t->page_count = t->made = 0;
+	t->local_pages = 0;
+	memset(t->regions, 0, sizeof(t->regions));
 	memset(t->buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 	memset(t->page_buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 }
@@ -188,6 +190,8 @@ uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical
 	                                     .first = BLOCK_NONE,
 	                                     .next_in_bucket = *bucket};
 	*bucket = page;
+	t->regions[linear >> (TRANSLATOR_REGION_SHIFT - 12) >> 5] |=
+	        1u << (linear >> (TRANSLATOR_REGION_SHIFT - 12) & 31);
 	return page;
 }
 

@@ -171,6 +171,8 @@ void chain_forget_pending(struct translator *t)
 
 void chain_pending(struct translator *t, uint32_t to)
 {
+	if (t->pending == BLOCK_NONE && t->pending_dead == BLOCK_NONE && !t->pending_indirect)
+		return;
 	if (!t->setup.options.no_chaining) {
 		if (t->pending_indirect && t->setup.window->target == t->blocks[to].eip)
 			chain_indirect(t, to);

@@ -6,7 +6,8 @@
 
 void emit_begin(struct emit *emit, struct translator *t, struct block *block, uint32_t at)
 {
-	*emit = (struct emit){.t = t, .block = block, .at = at};
+	*emit = (struct emit){
+	        .t = t, .block = block, .number = (uint32_t)(block - t->blocks), .at = at};
 	block->host = at;
 	block->map = t->map_count;
 	block->link = t->link_count;
@@ -22,33 +23,6 @@ void emit_end(struct emit *emit)
 	emit->t->used = emit->at;
 }
 
-static void add_entry(struct emit *emit, uint32_t guest, unsigned int kind)
-{
-	struct block *block = emit->block;
-
-	emit->t->map[emit->t->map_count++] = (struct block_entry){
-	        .host = (uint16_t)(emit->at - block->host),
-	        .guest = (uint8_t)guest,
-	        .kind = (uint8_t)kind,
-	};
-	block->map_count++;
-}
-
-void emit_before(struct emit *emit, unsigned int kind)
-{
-	add_entry(emit, emit->eip - emit->block->eip, kind | (emit->hold ? RECOVER_HOLD : 0));
-}
-
-void emit_behind(struct emit *emit, unsigned int kind)
-{
-	add_entry(emit, emit->next - emit->block->eip, kind);
-}
-
-void emit_gone(struct emit *emit, unsigned int link, unsigned int kind)
-{
-	add_entry(emit, link, kind | RECOVER_GONE);
-}
-
 void emit_relative(struct emit *emit, uint32_t to)
 {
 	emit_long(emit, to - (emit->at + 4));
@@ -56,8 +30,7 @@ void emit_relative(struct emit *emit, uint32_t to)
 
 uint32_t emit_link(struct emit *emit, uint32_t target)
 {
-	uint32_t block = (uint32_t)(emit->block - emit->t->blocks);
-	uint32_t link = chain_new_link(emit->t, block, emit->at, target);
+	uint32_t link = chain_new_link(emit->t, emit->number, emit->at, target);
 
 	emit_relative(emit, chain_stub(emit->t, link));
 	return emit->block->links++;

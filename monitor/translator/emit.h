@@ -11,10 +11,11 @@
 struct emit {
 	struct translator *t;
 	struct block *block;
-	uint32_t at;   /* in the cache */
-	uint32_t eip;  /* of the instruction */
-	uint32_t next; /* of the one behind it */
-	bool hold;     /* it stands behind sti */
+	uint32_t number; /* of the block */
+	uint32_t at;     /* in the cache */
+	uint32_t eip;    /* of the instruction */
+	uint32_t next;   /* of the one behind it */
+	bool hold;       /* it stands behind sti */
 };
 
 /* Begins a block of the table at the end of what is used. */
@@ -22,13 +23,37 @@ void emit_begin(struct emit *emit, struct translator *t, struct block *block, ui
 /* Ends it, and brings it to the length that every block must have. */
 void emit_end(struct emit *emit);
 
+static inline void emit_entry(struct emit *emit, uint32_t guest, unsigned int kind)
+{
+	struct block *block = emit->block;
+
+	emit->t->map[emit->t->map_count++] = (struct block_entry){
+	        .host = (uint16_t)(emit->at - block->host),
+	        .guest = (uint8_t)guest,
+	        .kind = (uint8_t)kind,
+	};
+	block->map_count++;
+}
+
 /* From here on the state is that of `kind` (enum block_recovery): before the current instruction,
- * or behind it. */
-void emit_before(struct emit *emit, unsigned int kind);
-void emit_behind(struct emit *emit, unsigned int kind);
-/* Behind a transfer: eip is the target of the block's link with this number, or it is in the window
- * (BLOCK_ENTRY_TARGET). */
-void emit_gone(struct emit *emit, unsigned int link, unsigned int kind);
+ */
+static inline void emit_before(struct emit *emit, unsigned int kind)
+{
+	emit_entry(emit, emit->eip - emit->block->eip, kind | (emit->hold ? RECOVER_HOLD : 0));
+}
+
+/* or behind it, */
+static inline void emit_behind(struct emit *emit, unsigned int kind)
+{
+	emit_entry(emit, emit->next - emit->block->eip, kind);
+}
+
+/* or behind a transfer: eip is the target of the block's link with this number, or it is in the
+ * window (BLOCK_ENTRY_TARGET). */
+static inline void emit_gone(struct emit *emit, unsigned int link, unsigned int kind)
+{
+	emit_entry(emit, link, kind | RECOVER_GONE);
+}
 
 /* Inline, so that a few bytes are a few stores. */
 static inline __attribute__((always_inline)) void emit_bytes(struct emit *emit, const void *bytes,

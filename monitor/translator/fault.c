@@ -41,9 +41,11 @@ static void restore_registers(const struct translator *t, unsigned int kind, str
 		vcpu->registers[VCPU_ECX] = window->ecx;
 	if (kind & RECOVER_EDX)
 		vcpu->registers[VCPU_EDX] = window->edx;
-	if (kind & RECOVER_UNPUSH)
+	if ((kind & RECOVER_TSC) == RECOVER_TSC)
+		vcpu->registers[VCPU_EDX] += fault_tsc_high(t);
+	else if (kind & RECOVER_UNPUSH)
 		vcpu->registers[VCPU_ESP] += 4;
-	if (kind & RECOVER_UNPOP)
+	else if (kind & RECOVER_UNPOP)
 		vcpu->registers[VCPU_ESP] -= 4;
 	if (kind & RECOVER_HOLD)
 		vcpu->interrupt_shadow = true;

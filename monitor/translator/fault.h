@@ -11,4 +11,10 @@ const struct block_entry *fault_find_entry(const struct translator *t, uint32_t 
 uint32_t fault_eip(const struct translator *t, const struct block *block,
                    const struct block_entry *entry, uint32_t offset);
 
+/* What the upper half of the guest's time-stamp counter has more than the real one. */
+static inline uint32_t fault_tsc_high(const struct translator *t)
+{
+	return t->setup.options.tsc_high + (uint32_t)(t->tsc_offset >> 32);
+}
+
 #endif

@@ -1,5 +1,7 @@
 #include "monitor/translator/inline.h"
 
+#include "monitor/translator/fault.h"
+
 #define INT          0xCD
 #define OPERAND_SIZE 0x66
 #define MOD_WINDOW   0x05 /* ModRM: disp32 alone, with the register in bits 3 to 5 */
@@ -11,6 +13,7 @@ bool inline_copy_settled(struct emit *emit, const struct instruction *in, const 
 {
 	emit_before(emit, 0);
 	EMIT(emit, 0xEB, 0); /* jmp $+2 */
+	emit_before(emit, 0);
 	emit_bytes(emit, bytes, in->length);
 	return true;
 }
@@ -100,6 +103,25 @@ bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t 
 	EMIT_RESTORE_ECX(emit); /* slow: */
 	emit_before(emit, 0);
 	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+	return true;
+}
+
+/* The guest has its counter from its own start and its own writes on; what is whole in the upper
+ * half can be added without a carry, and so without flags. */
+bool inline_rdtsc(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t high = fault_tsc_high(emit->t);
+
+	(void)in, (void)bytes;
+	if (!emit->t->setup.options.tsc_is_real || (uint32_t)emit->t->tsc_offset)
+		return false;
+	emit_before(emit, 0);
+	EMIT(emit, 0x0F, 0x31); /* rdtsc */
+	if (high) {
+		emit_behind(emit, RECOVER_TSC);
+		EMIT(emit, 0x8D, 0x92); /* lea edx,[edx+high] */
+		emit_long(emit, high);
+	}
 	return true;
 }
 

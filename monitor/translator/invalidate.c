@@ -6,8 +6,14 @@
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
 
-/* The largest piece of memory that one entry of the guest's tables maps. */
-#define REGION_SHIFT 22
+/* Counts the pages that a load of CR3 may move. */
+static void note_mapping(struct translator *t, struct block_page *page, bool mapped, bool global)
+{
+	t->local_pages -= page->mapped && !page->global;
+	page->mapped = mapped;
+	page->global = global;
+	t->local_pages += mapped && !global;
+}
 
 static void watch(struct translator *t, uint32_t physical, bool on)
 {
@@ -34,8 +40,7 @@ uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physic
 		if (page == BLOCK_NONE)
 			page = cache_new_page(t, linear, physical);
 	}
-	t->pages[page].mapped = true;
-	t->pages[page].global = global;
+	note_mapping(t, &t->pages[page], true, global);
 	return page;
 }
 
@@ -123,26 +128,31 @@ static void take_back_page(struct translator *t, uint32_t page)
 		chain_take_back(t, block);
 		number = block->next_on_page[block->page[0] == page ? 0 : 1];
 	}
-	t->pages[page].mapped = false;
+	note_mapping(t, &t->pages[page], false, t->pages[page].global);
 	if (t->resume_block != BLOCK_NONE)
 		t->resume_block = BLOCK_NONE;
 	statistics_count(pages_remapped);
 }
 
+/* Where an accessed bit has to be set again the next fetch goes through the host, which sets it. */
 static bool is_mapped(struct vcpu *vcpu, const struct block_page *page)
 {
 	struct page_walk found;
 	uint32_t error;
 
-	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE), PAGE_WALK_FETCH, &found,
-	                 &error) &&
+	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE),
+	                 PAGE_WALK_FETCH | PAGE_WALK_AGAIN, &found, &error) &&
 	       found.page.value / GUEST_PAGE_SIZE == page->physical;
 }
 
 void invalidate_mark_mapped(struct translator *t, uint32_t number)
 {
-	for (int i = 0; i < 2 && t->blocks[number].page[i] != BLOCK_NONE; i++)
-		t->pages[t->blocks[number].page[i]].mapped = true;
+	for (int i = 0; i < 2 && t->blocks[number].page[i] != BLOCK_NONE; i++) {
+		struct block_page *page = &t->pages[t->blocks[number].page[i]];
+
+		if (!page->mapped)
+			note_mapping(t, page, true, page->global);
+	}
 }
 
 void translator_mappings_changed(struct translator *t)
@@ -161,7 +171,7 @@ void invalidate_doubt(struct translator *t, struct vcpu *vcpu)
 	    in.has_memory)
 		t->doubt_region =
 		        (vcpu->segments[in.memory.segment].base + interpret_offset(vcpu, &in)) >>
-		        REGION_SHIFT;
+		        TRANSLATOR_REGION_SHIFT;
 	else
 		t->doubt_local = true;
 }
@@ -169,19 +179,28 @@ void invalidate_doubt(struct translator *t, struct vcpu *vcpu)
 /* A load of CR3 leaves global pages as they are, in a real translation buffer too. */
 static void note_control_registers(struct translator *t, const struct vcpu *vcpu)
 {
-	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4)
+	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4 || vcpu->efer != t->efer)
 		t->doubt_all = true;
 	if (vcpu->cr3 != t->cr3)
 		t->doubt_local = true;
 	t->cr0 = vcpu->cr0;
 	t->cr3 = vcpu->cr3;
 	t->cr4 = vcpu->cr4;
+	t->efer = vcpu->efer;
 }
 
 static bool is_in_doubt(const struct translator *t, const struct block_page *page)
 {
 	return page->mapped && (t->doubt_all || (t->doubt_local && !page->global) ||
-	                        page->linear >> (REGION_SHIFT - 12) == t->doubt_region);
+	                        page->linear >> (TRANSLATOR_REGION_SHIFT - 12) == t->doubt_region);
+}
+
+/* Kernels load CR3 and flush pages all the time, and hardly ever where their code is. */
+static bool is_any_in_doubt(const struct translator *t)
+{
+	return t->doubt_all || (t->doubt_local && t->local_pages) ||
+	       (t->doubt_region != BLOCK_NONE &&
+	        t->regions[t->doubt_region / 32] >> t->doubt_region % 32 & 1);
 }
 
 void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
@@ -189,7 +208,7 @@ void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
 	note_control_registers(t, vcpu);
 	if (!t->doubt_all && !t->doubt_local && t->doubt_region == BLOCK_NONE)
 		return;
-	for (uint32_t i = 0; i < t->page_count; i++)
+	for (uint32_t i = 0; is_any_in_doubt(t) && i < t->page_count; i++)
 		if (is_in_doubt(t, &t->pages[i]) && !is_mapped(vcpu, &t->pages[i]))
 			take_back_page(t, i);
 	t->doubt_all = t->doubt_local = false;

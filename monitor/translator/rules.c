@@ -12,6 +12,7 @@
 #define BETTER_sti    , RULE_sti
 #define BETTER_pushfd , RULE_pushf
 #define BETTER_popfd  , RULE_popf
+#define BETTER_rdtsc  , RULE_rdtsc
 #define BETTER_push   , RULE_push_segment
 #define BETTER_jmp    , RULE_jmp
 #define BETTER_call   , RULE_call
@@ -75,7 +76,8 @@ static bool may_run(const struct translator_options *options, const struct opcod
 	case FEATURE_CMOV:
 		return options->unit_is_real || !(opcode->properties & PROPERTY_X87);
 	default:
-		return opcode->feature <= FEATURE_I486 || opcode->feature == FEATURE_CX8;
+		return opcode->feature <= FEATURE_I486 || opcode->feature == FEATURE_CX8 ||
+		       opcode->feature == FEATURE_TSC;
 	}
 }
 
@@ -130,7 +132,7 @@ static enum rule decide(const struct translator_options *options, const struct i
 
 	if (in->row == SCAN_ROW_UNDEFINED || opcode->class & CLASS_UNDEFINED)
 		return RULE_callout;
-	if (opcode->class & (CLASS_SEGMENT | CLASS_IO | CLASS_REVEALS) || !may_run(options, opcode))
+	if (opcode->class & (CLASS_SEGMENT | CLASS_IO) || !may_run(options, opcode))
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))
@@ -139,6 +141,9 @@ static enum rule decide(const struct translator_options *options, const struct i
 		return RULE_copy_settled;
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
 }
+
+/* In the table of rules: decide each time. */
+#define LOOK RULES
 
 /* Only these depend on more than the row, when there is no prefix. */
 static bool wants_look(const struct translator_options *options, unsigned int row)
@@ -154,12 +159,20 @@ void rules_start(struct translator *t)
 		        .row = (uint16_t)row, .operand_size = 4, .memory = {.segment = SEGMENT_DS}};
 
 		t->rules[row] = wants_look(&t->setup.options, row)
-		                        ? RULES_LOOK
+		                        ? LOOK
 		                        : (uint8_t)decide(&t->setup.options, &in, false);
 	}
 }
 
-enum rule rules_decide(const struct translator *t, const struct instruction *in, bool last)
+void rules_choose(const struct translator *t, struct scan *scan)
 {
-	return decide(&t->setup.options, in, last);
+	const struct instruction *in = scan->instructions;
+
+	for (uint32_t n = 0; n < scan->count; n++, in++) {
+		uint8_t rule = t->rules[in->row];
+
+		if (rule == LOOK || in->prefixes & (PREFIX_SEGMENT | PREFIX_O16))
+			rule = (uint8_t)decide(&t->setup.options, in, n == scan->count - 1);
+		scan->rules[n] = rule;
+	}
 }

@@ -5,9 +5,10 @@
 #ifndef MONITOR_TRANSLATOR_RULES_H
 #define MONITOR_TRANSLATOR_RULES_H
 
-#include "monitor/instructions/decode.h"
+#include <stdint.h>
 
 struct translator;
+struct scan;
 
 enum rule {
 #define RULE(name, text) RULE_##name,
@@ -22,20 +23,7 @@ enum rule {
 /* Works out once, with the translator's options, what does not depend on operands and prefixes. */
 void rules_start(struct translator *t);
 
-/* In the table that this makes: decide each time. */
-#define RULES_LOOK RULES
-
-enum rule rules_decide(const struct translator *t, const struct instruction *in, bool last);
-
-/* `last`: nothing of the block comes behind it. */
-static inline enum rule rules_choose(const struct translator *t, const uint8_t rules[RULES_ROWS],
-                                     const struct instruction *in, bool last)
-{
-	uint8_t rule = rules[in->row];
-
-	if (rule != RULES_LOOK && !(in->prefixes & (PREFIX_SEGMENT | PREFIX_O16)))
-		return (enum rule)rule;
-	return rules_decide(t, in, last);
-}
+/* For each instruction of a scanned block: the rule stands beside it. */
+void rules_choose(const struct translator *t, struct scan *scan);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * Decodes from one address on until control may go elsewhere, until an instruction that ends
  * blocks, or until enough is enough. A block lies on one page; only its last instruction may reach
- * into the next one. It judges nothing: what becomes of an instruction is for rules.c. */
+ * into the next one. It judges nothing: what becomes of an instruction is for rules.c,
+ * which has its place here. */
 #ifndef MONITOR_TRANSLATOR_SCAN_H
 #define MONITOR_TRANSLATOR_SCAN_H
 
@@ -25,6 +26,7 @@ struct scan {
 	const uint8_t *first;                     /* the bytes on the first page */
 	uint8_t last[2 * INSTRUCTION_MAX_LENGTH]; /* the bytes of an instruction that crosses */
 	uint8_t at[BLOCK_INSTRUCTIONS_MAX + 1];   /* of each instruction, from the first byte */
+	uint8_t rules[BLOCK_INSTRUCTIONS_MAX];    /* rules.c: what becomes of it */
 	struct instruction instructions[BLOCK_INSTRUCTIONS_MAX];
 };
 

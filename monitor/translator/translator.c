@@ -83,6 +83,16 @@ static void enter_segment(struct translator *t, const struct vcpu *vcpu)
 	chain_forget_pending(t);
 }
 
+static void notice_changes(struct translator *t, struct vcpu *vcpu)
+{
+	if (vcpu->tsc_offset != t->tsc_offset) {
+		translator_flush(t);
+		t->tsc_offset = vcpu->tsc_offset;
+	}
+	enter_segment(t, vcpu);
+	invalidate_check_mappings(t, vcpu);
+}
+
 static bool (*const emitters[RULES])(struct emit *, const struct instruction *, const uint8_t *) = {
         [RULE_call] = flow_call,
         [RULE_callout] = inline_callout,
@@ -96,20 +106,17 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_popf] = inline_popf,
         [RULE_push_segment] = inline_push_segment,
         [RULE_pushf] = inline_pushf,
+        [RULE_rdtsc] = inline_rdtsc,
         [RULE_ret] = flow_ret,
         [RULE_sti] = inline_sti,
 };
 
-static enum rule choose(const struct translator *t, uint32_t n)
-{
-	return rules_choose(t, t->rules, &t->scan.instructions[n], n == t->scan.count - 1);
-}
-
-static void emit_instruction(struct emit *emit, uint32_t n, enum rule rule)
+static void emit_instruction(struct emit *emit, uint32_t n)
 {
 	const struct scan *scan = &emit->t->scan;
 	const struct instruction *in = &scan->instructions[n];
 	const uint8_t *bytes = scan_bytes(scan, n);
+	uint8_t rule = scan->rules[n];
 
 	emit->eip = emit->block->eip + scan->at[n];
 	emit->next = emit->block->eip + scan->at[n + 1];
@@ -125,27 +132,13 @@ static uint32_t emit_piece(struct emit *emit, uint32_t n)
 	const struct scan *scan = &emit->t->scan;
 	uint32_t end = n + 1, most = emit->hold ? end : scan->count - scan->crosses;
 
-	while (end < most && choose(emit->t, end) == RULE_copy)
+	while (end < most && scan->rules[end] == RULE_copy)
 		end++;
 	emit->eip = emit->block->eip + scan->at[n];
 	emit_before(emit, 0);
 	emit_bytes(emit, scan_bytes(scan, n), (uint32_t)scan->at[end] - scan->at[n]);
 	emit->hold = false;
 	return end;
-}
-
-static void emit_all(struct emit *emit)
-{
-	uint32_t n = 0;
-
-	while (n < emit->t->scan.count) {
-		enum rule rule = choose(emit->t, n);
-
-		if (rule == RULE_copy)
-			n = emit_piece(emit, n);
-		else
-			emit_instruction(emit, n++, rule);
-	}
 }
 
 /* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. */
@@ -161,9 +154,16 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 {
 	struct block *block = &t->blocks[number];
 	struct emit emit;
+	uint32_t n = 0;
 
+	rules_choose(t, &t->scan);
 	emit_begin(&emit, t, block, at);
-	emit_all(&emit);
+	while (n < t->scan.count) {
+		if (t->scan.rules[n] == RULE_copy)
+			n = emit_piece(&emit, n);
+		else
+			emit_instruction(&emit, n++);
+	}
 	emit.next = block->eip + t->scan.guest_size;
 	if (goes_on(&t->scan))
 		flow_on(&emit);
@@ -292,8 +292,7 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 		return TRANSLATOR_MODE;
 	if (is_unusual(vcpu))
 		return TRANSLATOR_UNUSUAL;
-	enter_segment(t, vcpu);
-	invalidate_check_mappings(t, vcpu);
+	notice_changes(t, vcpu);
 	if (!resume(t, vcpu, offset))
 		answer = find_or_make(t, vcpu, offset);
 	t->resume_block = BLOCK_NONE;

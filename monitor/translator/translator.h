@@ -34,6 +34,8 @@ struct translator_options {
 	bool no_chaining;          /* every way out of a block goes through the host */
 	bool all_memory_callout;   /* so does every access to memory */
 	bool unit_is_real;         /* x87, MMX and SSE find the guest's registers: copy them */
+	bool tsc_is_real;          /* rdtsc is the guest's, less vcpu.tsc_offset and */
+	uint32_t tsc_high;         /* this in the upper half */
 };
 
 struct translator_setup {
@@ -50,6 +52,10 @@ struct translator_setup {
 
 #define TRANSLATOR_SEGMENTS 8
 #define TRANSLATOR_BUCKETS  4096
+
+/* Regions are as large as the largest piece of memory that one entry of the guest's tables maps. */
+#define TRANSLATOR_REGION_SHIFT 22
+#define TRANSLATOR_REGIONS      (1u << (32 - TRANSLATOR_REGION_SHIFT))
 
 struct translator {
 	struct translator_setup setup;
@@ -77,12 +83,16 @@ struct translator {
 	struct block_segment segments[TRANSLATOR_SEGMENTS];
 	uint32_t segment_count, segment; /* the current one, BLOCK_NONE at first */
 	uint32_t resume_block, resume_offset, resume_eip;
+	uint64_t efer;
 	uint32_t cr0, cr3, cr4; /* when mappings were last known to be good */
+	uint64_t tsc_offset;    /* what blocks were made for */
 	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
 
 	/* invalidate.c */
+	uint32_t local_pages;                      /* mapped, and not global */
+	uint32_t regions[TRANSLATOR_REGIONS / 32]; /* a bit where a page of code has been */
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
-	uint32_t doubt_region;       /* of 4 MB, or BLOCK_NONE */
+	uint32_t doubt_region;       /* or BLOCK_NONE */
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
 	struct scan scan;          /* scan.c: of the block that is being made */

@@ -93,19 +93,6 @@ def test_unreadable_file(kernel):
     assert "Permission denied" in one_sentence(launch("run", kernel, "--native"))
 
 
-def test_an_engine_that_is_not_built_is_named(kernel, tmp_path):
-    fake = tmp_path / "fake.py"
-    fake.write_text(
-        f"import sys; sys.path.insert(0, {str(RINGFENCE.parent / 'tools')!r})\n"
-        "from pathlib import Path\n"
-        "from launcher import main, plan\n"
-        f"plan.HYPERVISOR = Path({str(kernel)!r})\n"
-        "sys.exit(main.main(sys.argv[1:]))\n"
-    )
-    result = subprocess.run([sys.executable, "-B", fake, "run", kernel, "--engine", "trap"], capture_output=True)
-    assert "the engine trap is not built yet; there is: interpret" in one_sentence(result)
-
-
 @pytest.mark.parametrize("missing", ["qemu-system-i386", "grub-mkrescue", "bochs"])
 def test_missing_program_names_the_doctor(kernel, tmp_path, missing):
     programs = tmp_path / "programs"

@@ -72,6 +72,7 @@ GOOD = {
     "bzImage": (linux(), "linux", 0x100040),
     "bzImage of version 2.3": (linux(version=0x203, paragraphs=0xFFFF), "linux", 0x100040),
     "bzImage that unpacks itself": (linux(unpacks=True), "linux", 0x1100000),
+    "bzImage with a last paragraph that is cut": (linux()[:-15], "linux", 0x100040),
     "vmlinux": (elf(note(b"GNU") + note(b"Linux"), segments=NOTED), "vmlinux", 0x100080),
 }
 
@@ -102,6 +103,7 @@ BAD = {
     "64-bit Linux": (linux(entry_flags=1), "64-bit Linux kernel, expected a 32-bit x86 one"),
     "bzImage without code": (linux()[:0x400], "protected-mode code should begin at byte 1024"),
     "ELF with notes of others": (elf(note(b"Linus"), segments=NOTED), "ELF file without a Multiboot header"),
+    "bzImage without its last paragraph": (linux()[:-16], "is truncated: its Linux header promises"),
     "truncated bzImage": (linux(paragraphs=1000), "is truncated: its Linux header promises"),
     "truncated Linux header": (linux()[:0x220], "ends inside its Linux header"),
 }

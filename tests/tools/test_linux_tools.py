@@ -116,7 +116,7 @@ class Apt:
         self.command("apt-get", f'case "$*" in *update*) echo "W: no network" ; exit 100 ;; *download*) {gives} ;; esac')
         known = 'echo "  Depends: ${@: -1}" | sed s/image-/image-6.1.0-50-/' if kernels else "exit 100"
         self.command("apt-cache", known)
-        self.command("dpkg-deb", 'mkdir -p "$3/bin" "$3/boot"; touch "$3/bin/busybox" "$3/boot/vmlinuz-6.1"')
+        self.command("dpkg-deb", 'mkdir -p "$3/bin" "$3/boot"; touch "$3/bin/busybox"; cd "$3/boot"; touch vmlinuz-6.1 memtest86+ia32.bin invaders.exec')
 
     def command(self, name, body):
         path = self.bin / name
@@ -131,13 +131,13 @@ class Apt:
 
 
 # What `apt-get download NAME...` leaves: one archive for each.
-ARCHIVES = 'for word; do case $word in linux-*|busybox*) touch "${word}_1_i386.deb" ;; esac; done'
+ARCHIVES = 'for word; do case $word in linux-*|busybox*|memtest*|grub-*) touch "${word}_1_i386.deb" ;; esac; done'
 
 
 def test_fetch_leaves_the_kernels_and_busybox_alone(tmp_path):
     result = Apt(tmp_path, gives=ARCHIVES).fetch(tmp_path / "linux")
     assert result.returncode == 0, result.stdout
-    assert sorted(os.listdir(tmp_path / "linux")) == ["busybox", "vmlinuz-686", "vmlinuz-686-pae"]
+    assert sorted(os.listdir(tmp_path / "linux")) == ["busybox", "invaders", "memtest", "vmlinuz-686", "vmlinuz-686-pae"]
 
 
 def test_fetch_says_when_no_source_has_the_kernels(tmp_path):
@@ -150,7 +150,7 @@ def test_fetch_says_when_no_source_has_the_kernels(tmp_path):
 def test_fetch_says_when_a_download_fails(tmp_path):
     result = Apt(tmp_path, gives="exit 100").fetch(tmp_path / "linux")
     assert result.returncode == 1
-    assert "could not download busybox-static linux-image-6.1.0-50-686" in result.stdout
+    assert "could not download busybox-static memtest86+ grub-invaders linux-image-6.1.0-50-686" in result.stdout
 
 
 def test_fetch_says_which_program_is_missing(tmp_path):

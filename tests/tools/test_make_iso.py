@@ -74,4 +74,7 @@ def test_the_menu_is_good_grub():
     assert (checked.returncode, checked.stderr) == (0, "")
     named = {line.split()[1] for line in text.splitlines() if line.strip().startswith(("multiboot", "module"))}
     assert all(place == "/boot/ringfence.elf" or place.startswith("/guest/") for place in named)
+    linux = text[text.index("if [ -f /guest/linux/vmlinux-686 ]") : text.index("\nfi\n")]
+    assert {place for place in named if "/linux/" in place} == {"/guest/linux/vmlinux-686", "/guest/linux/initrd"}
+    assert text.count("/guest/linux/") == linux.count("/guest/linux/"), "the entry for Linux is for those who fetched it"
     assert "timeout=3" in text and "default=0" in text and "serial --unit=0" in text

@@ -166,7 +166,7 @@ def _linux_end(path, image, version, offset):
     start, size = struct.unpack_from("<I", image, 0x214)[0], len(image) - offset
     if version >= 0x204:
         size = struct.unpack_from("<I", image, 0x1F4)[0] * 16 or size
-    if offset + size > len(image):
+    if offset + size >= len(image) + 16:  # the last paragraph need not be a whole one
         raise UserError(
             f"{path} is truncated: its Linux header promises {offset + size} bytes, the file has {len(image)}"
         )

@@ -97,9 +97,9 @@ def _build_parser():
     run.add_argument(
         "--engine",
         choices=("translate", "trap", "interpret"),
-        default="interpret",
-        help="how the hypervisor runs guest kernel code (so far there is interpret, the default; "
-        "no effect with --native)",
+        default="translate",
+        help="how the hypervisor runs guest kernel code: translated (the default), directly in ring 1 with "
+        "what traps emulated, or interpreted (no effect with --native)",
     )
     run.add_argument(
         "--stats",

@@ -26,7 +26,7 @@ static struct vcpu *begin(struct vcpu *vcpu)
 	vcpu->vm->watchers = watchers;
 	shadow_tables_start(vcpu->vm, &tables);
 	/* A machine starts with flat segments that no descriptor has made. */
-	CHECK(segments_load(vcpu, VCPU_DS, KERNEL_DATA));
+	CHECK(segments_load(vcpu, VCPU_DS, vcpu->cpl ? USER_DATA | 3 : KERNEL_DATA));
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
 		if (i != VCPU_CS && i != VCPU_SS && i != VCPU_DS)
 			CHECK(segments_load(vcpu, (enum vcpu_segment)i, 0));
@@ -95,7 +95,6 @@ TEST(code_of_ring_3_is_absent_in_ring_1)
 {
 	struct vcpu *vcpu = begin(start_user(&machine));
 
-	CHECK(segments_load(vcpu, VCPU_DS, 0));
 	CHECK(shadow_tables_admit(vcpu));
 	CHECK(is_present(USER_CODE));
 	vcpu->cpl = 0;

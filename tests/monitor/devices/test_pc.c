@@ -305,6 +305,11 @@ TEST(pc_the_timer_goes_through_the_apics)
 	CHECK_EQ(vector, 0x41);
 	CHECK(!pc_acknowledge(&pc, due, &vector));
 	put_memory(0xFEE000B0, 0);
+	uint32_t requests = 0;
+	CHECK(bus_read_memory(&pc.bus, i8254_time_of(2001) - 1, 0xFEE00220, 4, &requests));
+	CHECK_EQ(requests, 0);
+	CHECK(bus_read_memory(&pc.bus, i8254_time_of(2001), 0xFEE00220, 4, &requests));
+	CHECK_EQ(requests, 2); /* counter 0 has gone round once more */
 	put_memory(0xFEE00320, 0x52);
 	put_memory(0xFEE00380, 10);
 	CHECK_EQ(pc_next_due(&pc), 20);

@@ -161,6 +161,18 @@ TEST(linux_an_empty_ramdisk_is_one)
 	CHECK_EQ(get32(load.information + 0x21C), 0);
 }
 
+TEST(linux_the_last_paragraph_may_be_cut)
+{
+	make_bzimage();
+	request.image_size = IMAGE_SIZE - 15;
+	CHECK(kernel_image_load(&load, &request));
+	CHECK_EQ(load.segment[0].memory_size, CODE_SIZE - 15);
+	make_bzimage();
+	request.image_size = IMAGE_SIZE - 16;
+	CHECK_STR(refusal(), "the Linux kernel should have 0x100 paragraphs of protected-mode code "
+	                     "at file offset 0x400, but the file ends at 0x13f0");
+}
+
 /* Version 2.03: no alignment, no line limit, no init_size, and a size of 16 bits. */
 TEST(linux_old_headers_have_fewer_fields)
 {

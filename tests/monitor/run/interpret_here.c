@@ -1,7 +1,7 @@
 /* Runs a guest on this computer, without a machine underneath: the interpreter, the board and the
  * loaders are pure, so they also make a 32-bit Linux program without a library.
  *
- *     build/interpret_here KERNEL RAMDISK|- "ARGUMENTS" MEGABYTES
+ *     build/interpret_here KERNEL RAMDISK|- "ARGUMENTS" MEGABYTES [DISK]
  *
  * Some twenty times faster than the hypervisor on an emulated machine, and the same from run to run
  * to the bit: an instruction takes a nanosecond, and a halt takes none. For long hunts; what counts
@@ -17,6 +17,7 @@
 #include "monitor/devices/virtual_time.h"
 #include "monitor/instructions/interpret.h"
 #include "monitor/loaders/kernel_image.h"
+#include "monitor/memory/guest_memory.h"
 #include "monitor/state/stop.h"
 #include "monitor/state/vm.h"
 
@@ -28,7 +29,14 @@ enum {
 	SYSTEM_POLL = 168,
 	SYSTEM_MMAP2 = 192,
 };
-enum { PROTECTION_ALL = 7, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, SEEK_END = 2, POLL_IN = 1 };
+enum {
+	PROTECTION_READ_WRITE = 3,
+	PROTECTION_ALL = 7,
+	MAP_PRIVATE = 2,
+	MAP_ANONYMOUS = 0x20,
+	SEEK_END = 2,
+	POLL_IN = 1
+};
 
 #define SLICE     1000
 #define UNIT_ROOM (512 + 16)
@@ -59,15 +67,16 @@ static void *get_pages(uint32_t size)
 	                           MAP_PRIVATE | MAP_ANONYMOUS, UINT32_MAX, 0);
 }
 
-static const uint8_t *read_file(const char *path, uint32_t *size)
+/* What is written to it stays here. */
+static uint8_t *read_file(const char *path, uint32_t *size)
 {
 	int file = system_call(SYSTEM_OPEN, (uint32_t)path, 0, 0, 0, 0, 0);
 
 	if (file < 0)
 		return NULL;
 	*size = (uint32_t)system_call(SYSTEM_LSEEK, (uint32_t)file, 0, SEEK_END, 0, 0, 0);
-	return (const uint8_t *)system_call(SYSTEM_MMAP2, 0, *size, 1, MAP_PRIVATE, (uint32_t)file,
-	                                    0);
+	return (uint8_t *)system_call(SYSTEM_MMAP2, 0, *size, PROTECTION_READ_WRITE, MAP_PRIVATE,
+	                              (uint32_t)file, 0);
 }
 
 static uint64_t read_time(const struct vm *of)
@@ -139,7 +148,19 @@ static void fill_low_memory(void)
 	acpi_tables_fill_facs(vm.ram + ACPI_TABLES_FACS);
 }
 
-static void make_machine(uint32_t megabytes)
+static void read_memory(void *owner, uint32_t address, void *to, uint32_t size)
+{
+	(void)owner;
+	guest_memory_read(&vm, gpa(address), to, size);
+}
+
+static void write_memory(void *owner, uint32_t address, const void *from, uint32_t size)
+{
+	(void)owner;
+	guest_memory_write(&vm, gpa(address), from, size);
+}
+
+static void make_machine(uint32_t megabytes, uint8_t *disk, uint32_t disk_size)
 {
 	static struct vm_unit unit = {.memory = unit_memory, .run = run_on_unit};
 	static const struct mc146818_date date = START_DATE;
@@ -147,7 +168,11 @@ static void make_machine(uint32_t megabytes)
 	const struct pc_outside outside = {.processor = {set_processor_line, NULL, 0},
 	                                   .nmi = {raise_nmi, NULL, 0},
 	                                   .com1_transmit = transmit,
-	                                   .unknown_port = report_unknown_port};
+	                                   .unknown_port = report_unknown_port,
+	                                   .read_memory = read_memory,
+	                                   .write_memory = write_memory,
+	                                   .disk = disk,
+	                                   .disk_sectors = disk_size / ATA_SECTOR};
 
 	unit_code = get_pages(4096);
 	unit.address = (uint32_t)unit_memory;
@@ -273,16 +298,19 @@ static const char *run(bool *good)
 int interpret_here(char **stack)
 {
 	char line[200];
-	uint32_t megabytes = 0;
+	uint32_t megabytes = 0, disk_size = 0;
+	uint8_t *disk = NULL;
 	bool good;
 
-	if ((uint32_t)stack[0] != 5) {
-		say("usage: interpret_here KERNEL RAMDISK|- \"ARGUMENTS\" MEGABYTES\n");
+	if ((uint32_t)stack[0] != 5 && (uint32_t)stack[0] != 6) {
+		say("usage: interpret_here KERNEL RAMDISK|- \"ARGUMENTS\" MEGABYTES [DISK]\n");
 		return 2;
 	}
 	for (const char *digit = stack[5]; *digit; digit++)
 		megabytes = megabytes * 10 + (uint32_t)(*digit - '0');
-	make_machine(megabytes);
+	if (stack[6])
+		disk = read_file(stack[6], &disk_size);
+	make_machine(megabytes, disk, disk_size);
 	if (!load_files(stack + 2))
 		return 2;
 	enter();

@@ -54,7 +54,7 @@ unit_call:
         mov     edi, [eax + 28]
         mov     eax, [eax]
         call    [esp]
-        add     esp, 4
+        lea     esp, [esp + 4]          ; the flags are the instruction's
         push    eax
         pushfd
         mov     eax, [esp + 52]

@@ -91,6 +91,8 @@ TEST(an_instruction_across_pages)
 /* Accessed and dirty from the start: ring 1 does not go through the guest's tables here. */
 #define BITS_DONE (BITS_ALL | BIT_A | BIT_D)
 
+static uint32_t global_bits, new_page_bits;
+
 /* A page of code is called in a loop; in the second round what is mapped there has changed, and
  * `how` tells the processor: a function that both pages have adds to EAX, each its own number. */
 static void remap(const uint8_t *how, size_t size)
@@ -101,11 +103,13 @@ static void remap(const uint8_t *how, size_t size)
 	vcpu = &run_machine.vm.vcpu;
 	run_paging(vcpu);
 	for (uint32_t page = 0; page < 256; page++)
-		run_change_page(vcpu, page * GUEST_PAGE_SIZE, BITS_DONE);
+		run_change_page(vcpu, page * GUEST_PAGE_SIZE, BITS_DONE | global_bits);
+	vcpu->cr4 = VCPU_CR4_PGE;
 	vcpu->registers[VCPU_EAX] = 0;
 	vcpu->registers[VCPU_ECX] = 4;
 	vcpu->registers[VCPU_EDI] = FAR_PAGE;
-	vcpu->registers[VCPU_EDX] = NEW_PAGE | BITS_DONE;
+	vcpu->registers[VCPU_EDX] =
+	        NEW_PAGE + (new_page_bits ? new_page_bits : BITS_DONE | global_bits);
 	vcpu->registers[VCPU_EBP] = vcpu->cr3;
 	RUN_PUT(FAR_PAGE, 0x83, 0xC0, 0x01, 0xC3); /* add eax,1; ret */
 	RUN_PUT(NEW_PAGE, 0x83, 0xC0, 0x10, 0xC3);
@@ -130,6 +134,29 @@ TEST(a_page_is_mapped_elsewhere_by_cr3)
 {
 	remap((const uint8_t[]){0x0F, 0x22, 0xDD}, 3); /* mov cr3,ebp */
 	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 1 + 1 + 1 + 0x10);
+}
+
+/* The accessed bit is cleared, and set again by the next call: not by the load of CR3 before it. */
+TEST(an_accessed_bit_is_set_by_the_next_fetch)
+{
+	uint32_t entry = RUN_TABLES + 0x1000 + FAR_PAGE / 4096 * 4;
+
+	new_page_bits = FAR_PAGE - NEW_PAGE + BITS_ALL;
+	remap((const uint8_t[]){0x0F, 0x22, 0xDD}, 3);
+	new_page_bits = 0;
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 4);
+	CHECK_EQ(statistics[STATISTIC_pages_remapped], 1);
+	CHECK(small_get32(&ring1.machine, entry) & BIT_A);
+}
+
+/* Global pages stay in a translation buffer, and so in ours. */
+TEST(a_global_page_stays_after_a_load_of_cr3)
+{
+	global_bits = BIT_G;
+	remap((const uint8_t[]){0x0F, 0x22, 0xDD}, 3);
+	global_bits = 0;
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 4);
+	CHECK_EQ(statistics[STATISTIC_pages_remapped], 0);
 }
 
 /* Until it is told, a processor may go on with what it has; ours does. */

@@ -197,15 +197,16 @@ static void make_program(uint32_t number, bool branching)
 	        (random_number() & 0xCD5) | VCPU_EFLAGS_ONE | (one_in(2) ? VCPU_EFLAGS_IF : 0);
 }
 
-/* Until the end, or long enough. */
+/* Until the end, or long enough, or until it runs where only one of the machines has something. */
 static bool run_program(void)
 {
 	ring1.host_max = HOST_MAX;
 	ring1.watching = true;
 	while (!ring1_guest->halted && !ring1.machine.vm.ended && !ring1.lost &&
-	       ring1.host < HOST_MAX && ring1.dispatches < HOST_MAX)
+	       ring1.host < HOST_MAX && ring1.dispatches < HOST_MAX &&
+	       ring1_guest->eip < RING1_GUEST_END)
 		ring1_dispatch();
-	if (!ring1.machine.vm.ended)
+	if (!ring1.machine.vm.ended && ring1_guest->eip < RING1_GUEST_END)
 		ring1_follow();
 	return !ring1.lost;
 }

@@ -296,4 +296,30 @@ TEST(an_exit_in_the_shadow_of_sti)
 	CHECK(ring1_guest->eflags & VCPU_EFLAGS_IF);
 }
 
+static void run_rdtsc(uint64_t written, uint32_t high, uint32_t callouts)
+{
+	const struct translator_options options = {.tsc_is_real = true, .tsc_high = high};
+
+	for (uint64_t stop = 0; stop < 8; stop++) {
+		start();
+		run_write(0xF9, 0x0F, 0x31, 0x72, 0x00, 0xF4); /* stc; rdtsc; jc on; on: hlt */
+		run_machine.vm.vcpu.tsc_offset = written;
+		ring1_start(&options);
+		ring1.real.tsc_offset = 0u - ((uint64_t)high << 32);
+		ring1.stop_at = stop;
+		ring1_run();
+		CHECK_EQ(ring1.callouts, callouts);
+	}
+}
+
+/* Nothing or one instruction; a guest that has written an odd value has to ask. */
+TEST(the_counter_is_read_where_it_is)
+{
+	run_rdtsc(0, 0, 1);
+	run_rdtsc(0, 7, 1);
+	run_rdtsc(5ull << 32, 0, 1);
+	run_rdtsc(5ull << 32, 0xFFFFFFF0, 1);
+	run_rdtsc(1234, 0, 2);
+}
+
 UNIT_MAIN
