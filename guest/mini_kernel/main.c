@@ -87,7 +87,7 @@ static void kernel_print_banner(void)
 /* What the first task does: its argument is the option's word, and the value that it has. */
 static void kernel_first_argument(char *argument, uint32_t size)
 {
-	static const char *const modes[] = {"demo", "stress"};
+	static const char *const modes[] = {"demo", "stress", "bench"};
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		const char *value = boot_find_option(&boot, modes[i]);
 		if (!value)

@@ -4,6 +4,7 @@ import re
 
 import pexpect
 import pytest
+from conftest import NATIVE, QEMU, guest_for
 
 STRESS_20 = "stress: 20 rounds, checksum 0x01a1aa4d, 0 page frames lost"
 
@@ -20,6 +21,11 @@ CONVERSATION = [
     ("crasx\x7fh", r"the kernel and the other tasks go on"),
     ("stress 3", r"stress: 3 rounds, checksum 0x[0-9a-f]{8}, 0 page frames lost"),
 ]
+
+
+@pytest.fixture(scope="module")
+def native():
+    return guest_for(QEMU[0] + (NATIVE,))
 
 
 def test_shell_answers(one_of_each):
@@ -68,3 +74,15 @@ def test_stress_names_a_bad_argument(one_of_each):
     status, text = one_of_each.run("mini_kernel", "stress=x")
     assert status == 0, text
     assert "stress: give a number of rounds, or of seconds as in 10s" in text
+
+
+@pytest.mark.parametrize("work", ["prime", "call", "fork", "pages", "switch", "stress"])
+def test_work_is_measured(native, work):
+    status, text = native.run("mini_kernel", f"bench={work}", "--deterministic")
+    assert status == 0, text
+    assert re.search(rf"^bench: {work} turns=[1-9]\d* ticks=[1-9]\d*$", text, re.MULTILINE), text
+
+
+def test_bench_names_what_can_be_measured(native):
+    _, text = native.run("mini_kernel", "bench=x")
+    assert "bench: one of prime, call, fork, pages, switch and stress can be measured" in text

@@ -1,0 +1,150 @@
+"""The results as text, as a page and as a picture."""
+
+import html
+import math
+
+from .marks import PUBLISHED
+
+NAMES = ("trap", "interpret", "translate")
+WIDTH, LEFT, BAR, GAP = 860, 150, 9, 10
+COLOURS = {"trap": "#c0504d", "interpret": "#9a9a9a", "translate": "#3a6ea5"}
+
+
+def number(value):
+    if value is None:
+        return "?"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def ratio(row, way):
+    if "ticks" not in row.get(way, {}) or not row["native"]["ticks"]:
+        return None
+    return round(row[way]["ticks"] / row["native"]["ticks"], 2)
+
+
+def tables(results):
+    """(heading, sentence, header, rows) for each table."""
+    yield (
+        "Operations",
+        "Instructions for one, and entries into ring 0 in brackets.",
+        ["operation", "what it is", "native", *NAMES],
+        [
+            [name, row["what"], number(row["native"]["ticks"]), *(cell(row.get(way, {})) for way in NAMES)]
+            for name, row in results["operations"].items()
+        ],
+    )
+    yield (
+        "Beside what was published",
+        "Ratio to native. Adams and Agesen counted cycles of a Pentium 4, where an instruction that traps costs hundreds; "
+        "here it counts as one, so only the order can be compared.",
+        ["operation", *NAMES, "Adams and Agesen, translation", "Adams and Agesen, hardware"],
+        [
+            [name, *(number(ratio(results["operations"][name], way)) for way in NAMES)]
+            + [number(round(figure / PUBLISHED[name][0], 2)) for figure in PUBLISHED[name][1:]]
+            for name in PUBLISHED
+            if name in results["operations"]
+        ],
+    )
+    yield (
+        "Workloads of mini_kernel",
+        "Instructions natively, and how many times as many under each engine.",
+        ["workload", "native", *NAMES],
+        [
+            [name, number(row.get("native", {}).get("ticks")), *(times(row, way) for way in NAMES)]
+            for name, row in results["workloads"].items()
+        ],
+    )
+    yield (
+        "Marks",
+        "What this project has promised itself. `extra` is beyond native.",
+        ["row", "engine", "measure", "at most", "measured", "holds"],
+        [
+            [m["row"], m["engine"], m["measure"], number(m["most"]), number(m["measured"]), verdict(m["holds"])]
+            for m in results["marks"]
+        ],
+    )
+    if results["failures"]:
+        yield (
+            "Not measured",
+            "These rows have failed; the others do not depend on them.",
+            ["row", "engine", "why"],
+            [[f["row"], f["way"], f["why"]] for f in results["failures"]],
+        )
+
+
+def cell(measured):
+    entries = f" ({number(measured['entries'])})" if "entries" in measured else ""
+    return number(measured.get("ticks")) + entries
+
+
+def times(row, way):
+    found = ratio(row, way) if "native" in row else None
+    return "?" if found is None else f"{found:,.2f}x"
+
+
+def verdict(holds):
+    return "?" if holds is None else "yes" if holds else "**no**"
+
+
+def about(results):
+    return [
+        f"Tree {results['tree']}, {results['machine']}.",
+        "Every number repeats: `make bench`. Under `--deterministic` one tick of the time-stamp counter is one instruction; "
+        "one that traps counts as one, so entries into ring 0 are counted beside it.",
+    ]
+
+
+def markdown(results):
+    lines = ["# Benchmarks", "", *about(results), ""]
+    for heading, sentence, header, rows in tables(results):
+        lines += [f"## {heading}", "", sentence, "", f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
+        lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+    return "\n".join(lines)
+
+
+def page(results):
+    parts = ["<!doctype html><meta charset='utf-8'><title>Ringfence: benchmarks</title>", STYLE, "<h1>Benchmarks</h1>"]
+    parts += [f"<p>{plain(sentence)}</p>" for sentence in about(results)]
+    for heading, sentence, header, rows in tables(results):
+        parts.append(f"<h2>{heading}</h2><p>{plain(sentence)}</p><table><tr>")
+        parts += [f"<th>{html.escape(name)}</th>" for name in header]
+        parts += ["</tr><tr>" + "".join(f"<td>{plain(text)}</td>" for text in row) for row in rows]
+        parts.append("</tr></table>")
+        if heading == "Operations":
+            parts.append(picture(results))
+    return "\n".join(parts) + "\n"
+
+
+STYLE = (
+    "<style>body{font:15px sans-serif;max-width:70em;margin:2em auto}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;"
+    "text-align:right}td:first-child,th:first-child{text-align:left}</style>"
+)
+
+
+def plain(text):
+    return html.escape(text.replace("**", "").replace("`", ""))
+
+
+def picture(results):
+    """Instructions of each operation, as bars on a logarithmic axis."""
+    bars = [
+        (name, [(way, row[way]["ticks"]) for way in NAMES if row.get(way, {}).get("ticks", 0) > 0])
+        for name, row in results["operations"].items()
+    ]
+    decades = max((math.ceil(math.log10(ticks + 1)) for _, ways in bars for _, ticks in ways), default=1)
+    scale = (WIDTH - LEFT - 20) / decades
+    step = len(NAMES) * BAR + GAP
+    height = len(bars) * step + 60
+    shapes = []
+    for decade in range(decades + 1):
+        x = LEFT + decade * scale
+        shapes.append(f"<path d='M{x:.0f} 20V{height - 40}' stroke='#ddd'/><text x='{x:.0f}' y='{height - 25}'>{10**decade:,}</text>")
+    for index, (name, ways) in enumerate(bars):
+        shapes.append(f"<text x='5' y='{index * step + 45}'>{name}</text>")
+        for way, ticks in ways:
+            y = index * step + 25 + NAMES.index(way) * BAR
+            shapes.append(f"<rect x='{LEFT}' y='{y}' width='{max(2, math.log10(max(ticks, 1)) * scale):.1f}' height='{BAR - 1}' fill='{COLOURS[way]}'/>")
+    for index, way in enumerate(NAMES):
+        shapes.append(f"<text x='{LEFT + index * 110}' y='14' fill='{COLOURS[way]}'>{way}</text>")
+    shapes.append(f"<text x='{LEFT}' y='{height - 6}'>instructions for one operation</text>")
+    return f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height}' font-family='sans-serif' font-size='12'>{''.join(shapes)}</svg>"
