@@ -172,8 +172,11 @@ TEST(when_pointers_are_loaded_again)
  * the other one. */
 static unsigned int survivors(struct vcpu *vcpu, unsigned int number, uint32_t value)
 {
-	vcpu->tlb[1] = (struct vcpu_tlb_entry){.tag = 0x1001, .global = true};
-	vcpu->tlb[2] = (struct vcpu_tlb_entry){.tag = 0x2001};
+	vcpu->tlb[1] = (struct vcpu_tlb_entry){.tag = 0x1001, .global = true, .listed = true};
+	vcpu->tlb[2] = (struct vcpu_tlb_entry){.tag = 0x2001, .listed = true};
+	vcpu->tlb_listed[0] = 1;
+	vcpu->tlb_listed[1] = 2;
+	vcpu->tlb_listed_count = 2;
 	CHECK(control_write_cr(vcpu, number, value));
 	return (vcpu->tlb[1].tag != 0) | (unsigned int)(vcpu->tlb[2].tag != 0) << 1;
 }

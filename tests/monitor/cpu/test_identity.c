@@ -179,7 +179,8 @@ TEST(efer_has_one_bit_and_flushes)
 	for (unsigned int bit = 0; bit < 64; bit++)
 		CHECK(bit == 11 ? msr_after(vcpu, 0xC0000080, 1u << 11) == 1u << 11
 		                : write_refused(vcpu, 0xC0000080, 1ull << bit));
-	vcpu->tlb[1] = (struct vcpu_tlb_entry){.tag = 0x1001, .global = true};
+	vcpu->tlb[1] = (struct vcpu_tlb_entry){.tag = 0x1001, .global = true, .listed = true};
+	vcpu->tlb_listed[vcpu->tlb_listed_count++] = 1;
 	CHECK_EQ(msr_after(vcpu, 0xC0000080, 0), 0);
 	CHECK_EQ(vcpu->tlb[1].tag, 0);
 }

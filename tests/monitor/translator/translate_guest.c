@@ -215,10 +215,13 @@ static void leave(void)
 
 static void map_slot_page(uint32_t at, uint8_t *page)
 {
-	*linear_entry(&real, gva(at)) = (struct vcpu_tlb_entry){.tag = linear_tag(gva(at)),
-	                                                        .rights = SLOT_RIGHTS,
-	                                                        .page = SLOT_PHYSICAL,
-	                                                        .ram = page};
+	struct vcpu_tlb_entry *entry = linear_entry(&real, gva(at));
+
+	*entry = (struct vcpu_tlb_entry){.tag = linear_tag(gva(at)),
+	                                 .rights = SLOT_RIGHTS,
+	                                 .listed = entry->listed,
+	                                 .page = SLOT_PHYSICAL,
+	                                 .ram = page};
 }
 
 /* The guest's tables do not have these; what the buffer has is not looked for. */
