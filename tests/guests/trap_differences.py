@@ -15,7 +15,7 @@ DIFFERENCES = {
     "descriptors": {ENDS: "T1"},
     "gates": {
         r"(call gate|jump through the gate).*: SS and CS: gives 100008": "T1",
-        r"(interrupt|trap) gate: IF (off|stays), CS: gives (2000)*8": "T1",
+        r"(interrupt|trap) gate: IF (off|stays), CS: gives 2?0*8": "T1",
         r"int through a gate whose DPL allows it: gives 8": "T1",
     },
     "instructions": {r"ring [123]: #GP\(0\)": "T4"},
