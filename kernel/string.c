@@ -41,7 +41,15 @@ void *memset(void *to, int value, size_t n)
 int memcmp(const void *a, const void *b, size_t n)
 {
 	const unsigned char *x = a, *y = b;
+	uint32_t one, other;
 
+	/* Words, up to the first that differ. */
+	for (; n >= sizeof(one); n -= sizeof(one), x += sizeof(one), y += sizeof(one)) {
+		__builtin_memcpy(&one, x, sizeof(one));
+		__builtin_memcpy(&other, y, sizeof(other));
+		if (one != other)
+			break;
+	}
 	for (; n; n--, x++, y++)
 		if (*x != *y)
 			return *x - *y;

@@ -11,6 +11,21 @@
 
 const struct engine *const engines[] = {&engine_translate, &engine_trap, &engine_interpret};
 
+bool engine_has_to_return(struct machine *machine, uint32_t accesses, enum exit_reason *exit)
+{
+	const struct vm *vm = &machine->vm;
+
+	if (machine_has_ended(machine))
+		*exit = vm->exit;
+	else if (vm->device_accesses != accesses)
+		*exit = EXIT_device;
+	else if (vm->vcpu.halted && !vm->interrupt_waits && !vm->vcpu.nmi_pending)
+		*exit = EXIT_halted;
+	else
+		return false;
+	return true;
+}
+
 /* A shadow covers one instruction, so that one alone is done. */
 bool engine_take_events(struct vcpu *vcpu)
 {

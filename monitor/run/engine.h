@@ -22,6 +22,10 @@ struct engine {
 /* In the order of the boot option engine=. */
 extern const struct engine *const engines[];
 
+/* For engines that run directly: whether run() has to see to something before the next instruction.
+ * `accesses` is vm->device_accesses at the beginning of the slice. */
+bool engine_has_to_return(struct machine *machine, uint32_t accesses, enum exit_reason *exit);
+
 /* For engines: what is to be delivered before the next instruction. True when something was done,
  * and everything is to be looked at anew. */
 bool engine_take_events(struct vcpu *vcpu);

@@ -71,17 +71,14 @@ static bool run_user(struct machine *machine, uint32_t seen, bool *interrupted)
 static enum exit_reason run(struct machine *machine)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
-	const struct vm *vm = &machine->vm;
-	uint32_t seen = machine->interrupts_seen, accesses = vm->device_accesses, done = 0;
+	uint32_t seen = machine->interrupts_seen, done = 0;
+	uint32_t accesses = machine->vm.device_accesses;
+	enum exit_reason exit;
 	bool interrupted = false;
 
 	while (done < ENGINE_SLICE && !interrupted) {
-		if (machine_has_ended(machine))
-			return vm->exit;
-		if (vm->device_accesses != accesses)
-			return EXIT_device;
-		if (vcpu->halted && !vm->interrupt_waits && !vcpu->nmi_pending)
-			return EXIT_halted;
+		if (engine_has_to_return(machine, accesses, &exit))
+			return exit;
 		if (engine_take_events(vcpu))
 			continue;
 		if (!(vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, &interrupted))
