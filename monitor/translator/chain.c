@@ -221,10 +221,14 @@ void chain_take_back(struct translator *t, struct block *block)
 	block->incoming = BLOCK_NONE;
 }
 
+/* Its own jumps are written no more: the exit stands where the first of them may have been, and
+ * none is ever taken. */
 void chain_close(struct translator *t, const struct block *block)
 {
 	const uint8_t exit[CHAIN_STUB_SIZE] = {INT, TRANSLATOR_VECTOR_EXIT};
 
+	for (uint32_t i = block->link; i < block->link + block->links; i++)
+		t->links[i].at = t->links[i].prediction = BLOCK_NONE;
 	memcpy(t->setup.cache + block->host, exit, sizeof(exit));
 }
 

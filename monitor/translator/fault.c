@@ -89,6 +89,10 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 		vm_stop(vcpu, "left translated code at %x, where none is", offset);
 		return;
 	}
+	if (block->dead && offset == block->host) { /* what its map says there is no more */
+		vcpu->eip = block->eip;
+		return;
+	}
 	vcpu->eip = fault_eip(t, block, entry, offset);
 	restore_registers(t, entry->kind, vcpu);
 }
