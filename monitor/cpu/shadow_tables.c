@@ -52,9 +52,13 @@ static void take_out(struct vm *vm, uint32_t number)
 	struct shadow_tables *tables = vm->shadow_tables;
 	gpa_t source = tables->entries[number].source;
 
-	*shadow_of(tables, tables->entries[number].selector) = (struct descriptor){0};
+	uint16_t selector = tables->entries[number].selector;
+
+	*shadow_of(tables, selector) = (struct descriptor){0};
 	tables->entries[number] = tables->entries[--tables->count];
 	tables->changed = true;
+	if (tables->taken_out)
+		tables->taken_out(vm, selector);
 	statistics_count(shadow_descriptors_dropped);
 	if (!page_is_used(tables, source))
 		watch_stop(vm, page_of(source), WATCH_DESCRIPTORS);
@@ -166,6 +170,11 @@ static bool admit(struct vcpu *vcpu, const struct vcpu_segment_register *held)
 	return segments_hold_the_same(held, &entry->written);
 }
 
+bool shadow_tables_list(struct vcpu *vcpu, const struct vcpu_segment_register *held)
+{
+	return admit(vcpu, held);
+}
+
 static void open_user_code(struct shadow_tables *tables, bool open)
 {
 	if (tables->user_code_is_open == open)
@@ -206,6 +215,21 @@ static bool suits(const struct vcpu *vcpu, enum vcpu_segment number)
 	}
 }
 
+static bool has_moved(struct vcpu *vcpu, const struct shadow_tables_entry *entry)
+{
+	uint64_t word;
+	gpa_t source;
+
+	return !linear_look_at(vcpu, entry->linear, &word, sizeof(word), &source) ||
+	       source.value != entry->source.value;
+}
+
+static bool is_on_page_of(const struct shadow_tables_entry *one,
+                          const struct shadow_tables_entry *other)
+{
+	return (one->linear.value ^ other->linear.value) < GUEST_PAGE_SIZE;
+}
+
 /* The tables are elsewhere, or their pages are: nothing that was read from them counts. */
 static void follow_tables(struct vcpu *vcpu)
 {
@@ -213,13 +237,13 @@ static void follow_tables(struct vcpu *vcpu)
 	bool moved = tables->gdtr.base != vcpu->gdtr.base ||
 	             tables->gdtr.limit != vcpu->gdtr.limit ||
 	             !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr);
-	uint64_t word;
-	gpa_t source;
+	const struct shadow_tables_entry *before = NULL;
 
-	for (uint32_t i = 0; i < tables->count && !moved; i++)
-		moved = !linear_look_at(vcpu, tables->entries[i].linear, &word, sizeof(word),
-		                        &source) ||
-		        source.value != tables->entries[i].source.value;
+	for (uint32_t i = 0; i < tables->count && !moved; i++) {
+		if (!before || !is_on_page_of(&tables->entries[i], before))
+			moved = has_moved(vcpu, &tables->entries[i]);
+		before = &tables->entries[i];
+	}
 	if (moved)
 		forget(vcpu->vm);
 	tables->gdtr = vcpu->gdtr;
@@ -289,20 +313,27 @@ static bool is_unchanged(const struct shadow_tables *tables, const struct vcpu *
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
 		if (!is_admitted(tables, vcpu, i))
 			return false;
-	return tables->user_code_is_open == (vcpu->cpl == 3);
+	return tables->user_code_is_open == (vcpu->cpl == 3 || tables->user_code_stays);
+}
+
+void shadow_tables_follow(struct vcpu *vcpu)
+{
+	const struct shadow_tables *tables = vcpu->vm->shadow_tables;
+
+	if (tables->flushes != vcpu->flushes || tables->gdtr.base != vcpu->gdtr.base ||
+	    tables->gdtr.limit != vcpu->gdtr.limit ||
+	    !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr))
+		follow_tables(vcpu);
 }
 
 bool shadow_tables_admit(struct vcpu *vcpu)
 {
 	struct shadow_tables *tables = vcpu->vm->shadow_tables;
 
-	if (tables->flushes != vcpu->flushes || tables->gdtr.base != vcpu->gdtr.base ||
-	    tables->gdtr.limit != vcpu->gdtr.limit ||
-	    !segments_hold_the_same(&tables->ldtr, &vcpu->ldtr))
-		follow_tables(vcpu);
+	shadow_tables_follow(vcpu);
 	if (!tables->changed && is_unchanged(tables, vcpu))
 		return true;
-	open_user_code(tables, vcpu->cpl == 3);
+	open_user_code(tables, vcpu->cpl == 3 || tables->user_code_stays);
 	return admit_anew(vcpu);
 }
 

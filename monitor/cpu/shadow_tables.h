@@ -30,6 +30,8 @@ struct shadow_tables {
 	struct shadow_tables_entry entries[SHADOW_TABLES_ENTRIES];
 	uint32_t count;
 	bool user_code_is_open; /* ring 3 runs, or is about to */
+	bool user_code_stays;   /* open: in ring 1 nothing runs that could go there unseen */
+	void (*taken_out)(struct vm *vm, uint16_t selector); /* tells of it; may be NULL */
 
 	/* What was admitted last, and for which tables. */
 	uint32_t
@@ -46,6 +48,13 @@ void shadow_tables_start(struct vm *vm, struct shadow_tables *tables);
 /* Makes what the six segment registers hold loadable at the present level. False when one of them
  * cannot be: then nothing can be run directly. */
 bool shadow_tables_admit(struct vcpu *vcpu);
+
+/* Whether the guest's own table describes what a register holds; from now on, taken_out tells when
+ * it no longer does. */
+bool shadow_tables_list(struct vcpu *vcpu, const struct vcpu_segment_register *held);
+
+/* To be called before either, when anything may have changed: the tables may be elsewhere. */
+void shadow_tables_follow(struct vcpu *vcpu);
 
 /* After running directly: the register was loaded with `selector` behind our back. */
 void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector);

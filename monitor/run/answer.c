@@ -33,6 +33,14 @@ static void answer_page_fault(struct vcpu *vcpu, gva_t at, uint32_t access)
 	}
 }
 
+void answer_push(struct vcpu *vcpu, const struct trap_frame *frame, gva_t address)
+{
+	uint32_t error;
+
+	if (shadow_fault(vcpu, address, frame->error & ACCESS_BITS, &error) != SHADOW_MAPPED)
+		interpret_step(vcpu);
+}
+
 /* A popf has set TF, and the instruction after it has run. */
 static void answer_step(struct vcpu *vcpu)
 {

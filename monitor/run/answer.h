@@ -12,4 +12,7 @@
 /* For vectors of exceptions; interrupts belong to the host kernel. `address` is CR2. */
 void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address);
 
+/* A page fault while an `int n` of user code pushed its frame. */
+void answer_push(struct vcpu *vcpu, const struct trap_frame *frame, gva_t address);
+
 #endif

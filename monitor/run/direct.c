@@ -25,6 +25,8 @@
 	 VCPU_EFLAGS_DF | VCPU_EFLAGS_OF | VCPU_EFLAGS_NT | VCPU_EFLAGS_AC | VCPU_EFLAGS_ID)
 #define FLAGS_TAKEN (FLAGS_GIVEN | VCPU_EFLAGS_TF)
 
+#define NO_SELECTOR 0x10000u
+
 /* Shadow tables for a guest's memory: a page for so much of it, within bounds. */
 #define MEMORY_PER_SHADOW_PAGE (128u << 10)
 #define SHADOW_PAGES_LEAST     256u
@@ -105,6 +107,7 @@ bool direct_start(struct direct *direct, struct vm *vm, enum direct_kind kind, c
 	direct->tables.gdt = direct->slot.gdt;
 	direct->tables.ldt = direct->slot.ldt;
 	direct->tables.last_index = SLOT_GUEST_LAST;
+	direct->tables.user_code_stays = kind == DIRECT_USER;
 	if (probes.segment_limits && kind == DIRECT_ALL)
 		direct->tables.cut = SLOT_TOP;
 	shadow_tables_start(vm, &direct->tables);
@@ -240,6 +243,25 @@ static void take(const struct direct *direct, struct vcpu *vcpu)
 	take_segment(direct, vcpu, VCPU_ES, frame->es);
 	take_segment(direct, vcpu, VCPU_FS, frame->fs);
 	take_segment(direct, vcpu, VCPU_GS, frame->gs);
+}
+
+void direct_give_user(struct direct *direct, const struct vcpu *vcpu)
+{
+	give(direct, vcpu);
+}
+
+/* What kernel code of the same selectors held, user code holds as well: each is what the guest's
+ * table says, or the way to ring 3 would not have been open. */
+void direct_take_user(struct direct *direct, struct vcpu *vcpu)
+{
+	if (vcpu->cpl != 3) {
+		for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+			direct->given[i] = real_selector(vcpu, (enum vcpu_segment)i);
+		direct->given[VCPU_CS] = direct->given[VCPU_SS] = NO_SELECTOR;
+		vcpu->cpl = 3;
+		vcpu->eflags |= VCPU_EFLAGS_IF;
+	}
+	take(direct, vcpu);
 }
 
 bool direct_enter(struct direct *direct, struct vcpu *vcpu)

@@ -54,6 +54,9 @@ bool direct_allocate(struct direct_room *room, size_t size);
 void direct_release(const struct direct_room *room);
 void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu);
 void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame);
+/* All of user code's state; taken also where it has got to ring 3 since the entry. */
+void direct_give_user(struct direct *direct, const struct vcpu *vcpu);
+void direct_take_user(struct direct *direct, struct vcpu *vcpu);
 /* The switch itself. False, and the machine is stopped, when the guest is beyond reach. */
 bool direct_enter(struct direct *direct, struct vcpu *vcpu);
 /* Where limits are not enforced: moves the slot when the guest wants its place. False, and the

@@ -7,6 +7,11 @@
 #include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
 
+/* The error code of a fault that comes of a gate. */
+#define ERROR_EXTERNAL    1u
+#define ERROR_IN_IDT      2u
+#define ERROR_INDEX_SHIFT 3
+
 static bool start(struct machine *machine, char *problem, size_t size)
 {
 	if (!direct_start(&machine->direct, &machine->vm, DIRECT_USER, problem, size))
@@ -25,37 +30,60 @@ static void stop(struct machine *machine)
 	direct_stop(&machine->direct);
 }
 
-static void answer(struct vcpu *vcpu, struct trap_frame *frame, gva_t address,
+/* A gate that user code may not use, as far as the processor knows. */
+static bool is_software_interrupt(const struct vcpu *vcpu, const struct trap_frame *frame)
+{
+	return frame->vector == TRAP_PROTECTION && vcpu->cpl == 3 &&
+	       (frame->error & (ERROR_EXTERNAL | ERROR_IN_IDT)) == ERROR_IN_IDT;
+}
+
+static void answer(struct machine *machine, struct trap_frame *frame, gva_t address,
                    enum translated_result result)
 {
-	if (result == TRANSLATED_INTERPRET)
+	struct vcpu *vcpu = &machine->vm.vcpu;
+
+	if (result == TRANSLATED_INTERPRET) {
 		interpret_step(vcpu);
-	else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS)
+	} else if (result == TRANSLATED_PUSH) {
+		answer_push(vcpu, frame, address);
+	} else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS) {
+		if (is_software_interrupt(vcpu, frame))
+			translated_want_gate(&machine->translated,
+			                     (uint8_t)(frame->error >> ERROR_INDEX_SHIFT));
 		answer_trap(vcpu, frame, address);
+	}
+}
+
+/* Kernel code enters at an offset of the cache; user code as it is. */
+static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen, bool *interrupted)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	enum translated_result result;
+	struct trap_frame *frame;
+	gva_t address;
+
+	x86_disable_interrupts();
+	*interrupted = interrupts_seen() != seen;
+	if (*interrupted || !direct_make_way(&machine->direct, vcpu)) {
+		x86_enable_interrupts();
+		return;
+	}
+	result = offset ? translated_run(&machine->translated, vcpu, *offset, &frame, &address)
+	                : translated_run_user(&machine->translated, vcpu, &frame, &address);
+	if (frame && direct_is_interrupt(frame))
+		trap_dispatch(frame);
+	x86_enable_interrupts();
+	answer(machine, frame, address, result);
 }
 
 /* False when the kernel's next instruction is none for the cache. */
 static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted)
 {
-	struct vcpu *vcpu = &machine->vm.vcpu;
-	enum translated_result result;
-	struct trap_frame *frame;
 	uint32_t offset;
-	gva_t address;
 
-	if (!translated_find(&machine->translated, vcpu, &offset))
+	if (!translated_find(&machine->translated, &machine->vm.vcpu, &offset))
 		return false;
-	x86_disable_interrupts();
-	*interrupted = interrupts_seen() != seen;
-	if (*interrupted || !direct_make_way(&machine->direct, vcpu)) {
-		x86_enable_interrupts();
-		return true;
-	}
-	result = translated_run(&machine->translated, vcpu, offset, &frame, &address);
-	if (frame && direct_is_interrupt(frame))
-		trap_dispatch(frame);
-	x86_enable_interrupts();
-	answer(vcpu, frame, address, result);
+	enter(machine, &offset, seen, interrupted);
 	return true;
 }
 
@@ -64,7 +92,7 @@ static bool run_user(struct machine *machine, uint32_t seen, bool *interrupted)
 {
 	if (!direct_is_possible(&machine->vm.vcpu))
 		return false;
-	*interrupted = !engine_run_directly(machine, seen);
+	enter(machine, NULL, seen, interrupted);
 	return true;
 }
 

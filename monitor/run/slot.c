@@ -11,10 +11,15 @@
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/run/world.h"
+#include "monitor/translator/window.h"
 
 #define TABLE_ENTRIES     512u
 #define GATE_RING_1       0x20 /* in a gate's type */
+#define GATE_RING_3       0x60
+#define GATE_STAYS_ON     0x01 /* the real interrupt flag: a trap gate */
 #define DESCRIPTOR_RING_1 0x20
+
+_Static_assert(SLOT_WINDOW + sizeof(struct translator_window) <= SLOT_GDT, "the window has room");
 
 static uint64_t no_execute(void)
 {
@@ -105,14 +110,23 @@ static void set_gate(struct gate *gate, uint16_t selector, uint8_t type, uint32_
 	};
 }
 
-/* A guest's own int n finds gates that it may not use, and so becomes a #GP. */
-static void make_idt(const struct slot *slot)
+void slot_open_gate(struct slot *slot, uint8_t vector, uint32_t offset)
 {
-	uint32_t stubs = slot_cross_address(slot, world_stubs);
+	set_gate(&slot->idt[vector], SLOT_CACHE_CODE, GATE_INTERRUPT | GATE_STAYS_ON | GATE_RING_3,
+	         offset);
+}
 
+void slot_close_gate(struct slot *slot, uint8_t vector)
+{
+	set_gate(&slot->idt[vector], SLOT_CODE, GATE_INTERRUPT,
+	         slot_cross_address(slot, world_stubs) + vector * WORLD_STUB_SIZE);
+}
+
+/* A guest's own int n finds gates that it may not use, and so becomes a #GP. */
+static void make_idt(struct slot *slot)
+{
 	for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
-		set_gate(&slot->idt[vector], SLOT_CODE, GATE_INTERRUPT,
-		         stubs + vector * WORLD_STUB_SIZE);
+		slot_close_gate(slot, (uint8_t)vector);
 	for (uint32_t vector = 0; vector < TRAP_VECTORS; vector++)
 		if (slot->open_vectors[vector / 32] >> vector % 32 & 1)
 			slot->idt[vector].type |= GATE_RING_1;
@@ -141,7 +155,7 @@ static void make_gdt(const struct slot *slot)
 	        slot->base + SLOT_CACHE, SLOT_CACHE_SIZE / PAGE_SIZE - 1,
 	        DESCRIPTOR_CODE | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
 	slot->gdt[SLOT_WINDOW_DATA / 8] =
-	        descriptor_make(slot->base + SLOT_WINDOW, 2 * PAGE_SIZE - 1,
+	        descriptor_make(slot->base + SLOT_WINDOW, sizeof(struct translator_window) - 1,
 	                        DESCRIPTOR_DATA | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT);
 	slot->gdt[SLOT_LOCAL_TABLE / 8] = descriptor_make(
 	        slot->base + SLOT_LDT, TABLE_PAGES * PAGE_SIZE - 1, DESCRIPTOR_LDT, 0);
@@ -160,6 +174,8 @@ static void make_tasks(const struct slot *slot)
 	slot->tasks[0] = (struct task_state){
 	        .esp0 = slot->base + SLOT_AREA + sizeof(struct world_area),
 	        .ss0 = SLOT_DATA,
+	        .esp1 = offsetof(struct translator_window, from_user) + sizeof(struct window_frame),
+	        .ss1 = SLOT_WINDOW_DATA,
 	        .io_map = sizeof(struct task_state),
 	};
 	slot->tasks[1] = (struct task_state){
@@ -180,6 +196,7 @@ static void make_tasks(const struct slot *slot)
 static void settle(struct slot *slot, uint32_t base)
 {
 	slot->base = base;
+	slot->moves++;
 	show_in_host(slot);
 	make_idt(slot);
 	make_gdt(slot);

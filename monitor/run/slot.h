@@ -22,13 +22,13 @@
 #define SLOT_IDT        0x101000u
 #define SLOT_TASKS      0x102000u
 #define SLOT_AREA       0x103000u
-#define SLOT_WINDOW     0x104000u /* two pages; the second can be made read-only */
-#define SLOT_FLAG       0x105000u
-#define SLOT_GDT        0x110000u
-#define SLOT_LDT        0x120000u
-#define SLOT_END        0x130000u
+#define SLOT_WINDOW     0x104000u /* struct translator_window */
+#define SLOT_FLAG       0x105000u /* its second page, which can be made read-only */
+#define SLOT_GDT        0x140000u
+#define SLOT_LDT        0x150000u
+#define SLOT_END        0x160000u
 #define SLOT_PAGES      ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
-#define SLOT_CACHE      0x140000u /* only the guest world shows it; we write through the direct map */
+#define SLOT_CACHE      0x170000u /* only the guest world shows it; we write through the direct map */
 #define SLOT_CACHE_SIZE (SLOT_SIZE - PAGE_SIZE - SLOT_CACHE)
 #define TABLE_PAGES     16u /* of a descriptor table of full size */
 
@@ -39,8 +39,9 @@
 #define SLOT_LOCAL_TABLE  (8188u * 8)
 #define SLOT_CACHE_CODE   (8187u * 8 + 1)
 #define SLOT_WINDOW_DATA  (8186u * 8 + 1)
-#define SLOT_TWINS        8180u /* and five more: what each segment register is given in the cache */
-#define SLOT_GUEST_LAST   8175u /* the last index that can hold a guest's descriptor */
+#define SLOT_TWINS        8140u /* what ring 1 is given for the guest's segments in the cache */
+#define SLOT_TWIN_COUNT   40u
+#define SLOT_GUEST_LAST   8139u /* the last index that can hold a guest's descriptor */
 
 struct slot {
 	uint32_t base;
@@ -48,6 +49,7 @@ struct slot {
 	mpa_t tables[2]; /* page tables of the guest world's view */
 	mpa_t cache_frames;
 	uint32_t open_vectors[8];
+	uint32_t moves;         /* with each, gates for ring 3 are closed */
 	struct descriptor *gdt; /* through the direct map: the guest world may not write them */
 	struct descriptor *ldt;
 	struct gate *idt;
@@ -65,6 +67,11 @@ void slot_open_flag(struct slot *slot, bool writable);
 
 /* From now on ring 1 may use `int` with this vector. */
 void slot_open_vector(struct slot *slot, uint8_t vector);
+
+/* Ring 3 may use `int` with this vector: it lands at this offset of the cache, in ring 1, on a
+ * stack at the end of the window's struct window_frame. Or may no longer. */
+void slot_open_gate(struct slot *slot, uint8_t vector, uint32_t offset);
+void slot_close_gate(struct slot *slot, uint8_t vector);
 
 /* Puts it somewhere else. Every root of shadow tables must be told its slot_directory() entries. */
 void slot_move(struct slot *slot, uint32_t base);

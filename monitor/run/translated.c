@@ -6,11 +6,14 @@
 #include "kernel/statistics.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/compression.h"
+#include "monitor/cpu/events.h"
+#include "monitor/cpu/shadow_tables.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/run/world.h"
+#include "monitor/translator/chain.h"
 
 static struct translator *translator_of(struct vm *vm)
 {
@@ -20,6 +23,19 @@ static struct translator *translator_of(struct vm *vm)
 static void on_written(struct vm *vm, gpa_t at, uint32_t size)
 {
 	translator_written(translator_of(vm), at, size);
+}
+
+static void on_gate_written(struct vm *vm, gpa_t at, uint32_t size)
+{
+	user_gates_written(&((struct machine *)vm)->translated.gates, at, size);
+}
+
+static void on_descriptor_taken_out(struct vm *vm, uint16_t selector)
+{
+	struct translated *translated = &((struct machine *)vm)->translated;
+
+	twins_taken_out(&translated->twins, selector);
+	user_gates_taken_out(&translated->gates, selector);
 }
 
 static void watch_code(struct vcpu *vcpu, gpa_t page, bool on)
@@ -40,6 +56,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .cache = direct->slot.cache,
 	        .cache_size = SLOT_CACHE_SIZE,
 	        .window = (struct translator_window *)(void *)direct->slot.window,
+	        .window_selector = SLOT_WINDOW_DATA,
 	        .room = page_tables_direct(translated->room.first),
 	        .room_size = size,
 	        .watch = watch_code,
@@ -47,11 +64,16 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .options = {.unit_is_real = true, .tsc_is_real = true},
 	};
 	translated->direct = direct;
-	translated->cut = probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT;
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_CALLOUT);
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_EXIT);
 	watch_register(vm, WATCH_CODE, on_written);
+	watch_register(vm, WATCH_GATES, on_gate_written);
+	direct->tables.taken_out = on_descriptor_taken_out;
 	translator_start(&translated->translator, &setup);
+	twins_start(&translated->twins, &direct->slot,
+	            probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT);
+	user_gates_start(&translated->gates, vm, &direct->slot, &translated->translator,
+	                 &translated->twins);
 	return true;
 }
 
@@ -60,45 +82,53 @@ void translated_stop(struct translated *translated)
 	direct_release(&translated->room);
 }
 
-/* What cannot be given becomes a null selector: using it faults, and the fault is emulated. */
-static void make_twin(struct translated *translated, const struct vcpu *vcpu, unsigned int number)
-{
-	const struct vcpu_segment_register *segment = &vcpu->segments[number];
-	struct descriptor *twin = &translated->direct->slot.gdt[SLOT_TWINS + number];
-
-	translated->twins[number] = *segment;
-	translated->selectors[number] = 0;
-	if (compression_make_twin(segment, translated->cut, twin))
-		translated->selectors[number] = (uint16_t)((SLOT_TWINS + number) * 8 + 1);
-}
-
-static void make_twins(struct translated *translated, const struct vcpu *vcpu)
-{
-	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
-		if (i != VCPU_CS && i != VCPU_GS &&
-		    !segments_hold_the_same(&translated->twins[i], &vcpu->segments[i]))
-			make_twin(translated, vcpu, i);
-}
-
 bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t *offset)
 {
-	make_twins(translated, vcpu);
-	return translated->selectors[VCPU_SS] &&
-	       translator_find_or_make(&translated->translator, vcpu, offset) == TRANSLATOR_FOUND;
+	shadow_tables_follow(vcpu);
+	twins_follow(&translated->twins, vcpu);
+	if (!twins_selector(&translated->twins, VCPU_SS) ||
+	    translator_find_or_make(&translated->translator, vcpu, offset) != TRANSLATOR_FOUND)
+		return false;
+	user_gates_follow(&translated->gates, vcpu);
+	if (translated->gates.wanted != USER_GATES_NONE)
+		user_gates_open(&translated->gates, vcpu);
+	return true;
 }
 
-static void give(const struct translated *translated, struct trap_frame *frame,
-                 const struct vcpu *vcpu, uint32_t offset)
+/* Whether nothing is so unusual that each change of the level has to be looked at. */
+static bool returns_are_usual(const struct vcpu *vcpu)
 {
+	return !(vcpu->eflags & (VCPU_EFLAGS_NT | VCPU_EFLAGS_IOPL)) && !vcpu->nmi_blocked &&
+	       !(vcpu->debug[7] & EVENTS_DR7_ON);
+}
+
+static void open_returns(struct translated *translated, const struct vcpu *vcpu)
+{
+	uint32_t kernel_cs = TRANSLATOR_RETURNS_SLOW;
+	bool usual = returns_are_usual(vcpu);
+
+	if (usual && vcpu->cpl == 0)
+		kernel_cs = vcpu->segments[VCPU_CS].selector;
+	else if (usual && translated->gates.count)
+		kernel_cs = translated->gates.code.selector;
+	translator_open_returns(&translated->translator, kernel_cs,
+	                        usual && translated->twins.all_listed);
+}
+
+static void give_kernel(const struct translated *translated, struct trap_frame *frame,
+                        const struct vcpu *vcpu, uint32_t offset)
+{
+	const struct twins *twins = &translated->twins;
+
 	direct_give_registers(frame, vcpu);
 	frame->eip = offset;
 	frame->eflags = translator_real_flags(vcpu);
 	frame->cs = SLOT_CACHE_CODE;
 	frame->gs = SLOT_WINDOW_DATA;
-	frame->ss = translated->selectors[VCPU_SS];
-	frame->ds = translated->selectors[VCPU_DS];
-	frame->es = translated->selectors[VCPU_ES];
-	frame->fs = translated->selectors[VCPU_FS];
+	frame->ss = twins_selector(twins, VCPU_SS);
+	frame->ds = twins_selector(twins, VCPU_DS);
+	frame->es = twins_selector(twins, VCPU_ES);
+	frame->fs = twins_selector(twins, VCPU_FS);
 }
 
 /* While an interrupt waits that the guest does not let in, the store that would let it in faults.
@@ -113,11 +143,62 @@ static bool is_flag(const struct translated *translated, gva_t at)
 	return at.value - (translated->direct->slot.base + SLOT_FLAG) < PAGE_SIZE;
 }
 
-static enum translated_result leave(struct translated *translated, struct vcpu *vcpu,
-                                    const struct trap_frame *frame, gva_t address)
+static const enum vcpu_segment data_segments[] = {VCPU_ES, VCPU_DS, VCPU_FS, VCPU_GS};
+
+/* Kernel code that was reached through a gate runs where the gate leads: that is where kernel code
+ * that was entered by the host runs as well, or the gates would have been closed. */
+static void take_kernel_segments(const struct translated *translated, struct vcpu *vcpu)
+{
+	const uint32_t *selectors = translated->translator.setup.window->selectors;
+	const struct user_gates *gates = &translated->gates;
+
+	if (vcpu->cpl != 0) {
+		vcpu->segments[VCPU_CS] = gates->code;
+		vcpu->segments[VCPU_SS] = gates->stack;
+	}
+	vcpu->cpl = 0;
+	for (unsigned int i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
+		twins_adopt(&translated->twins, vcpu, data_segments[i],
+		            (uint16_t)selectors[data_segments[i]]);
+}
+
+/* As user code has it before its `int n`: what the gate has pushed, and the segment registers as
+ * they are, or as the stub has noted them. */
+static void take_user_at_gate(struct translated *translated, struct vcpu *vcpu,
+                              struct trap_frame *frame, uint32_t offset,
+                              enum translator_place place)
+{
+	const struct translator_window *window = translated->translator.setup.window;
+
+	translator_recover(&translated->translator, offset, vcpu);
+	direct_give_registers(frame, vcpu);
+	frame->eip = vcpu->eip;
+	frame->eflags = vcpu->eflags;
+	frame->cs = window->from_user.cs;
+	frame->ss = window->from_user.ss;
+	if (place == TRANSLATOR_FROM_USER_WINDOW) {
+		frame->es = window->selectors[VCPU_ES];
+		frame->ds = window->selectors[VCPU_DS];
+		frame->fs = window->selectors[VCPU_FS];
+		frame->gs = window->selectors[VCPU_GS];
+	}
+	direct_take_user(translated->direct, vcpu);
+}
+
+static enum translated_result leave_gate(const struct trap_frame *frame)
+{
+	if (frame->vector == TRAP_PAGE_FAULT)
+		return TRANSLATED_PUSH;
+	return direct_is_interrupt(frame) ? TRANSLATED_TRAP : TRANSLATED_INTERPRET;
+}
+
+static enum translated_result leave_kernel(struct translated *translated, struct vcpu *vcpu,
+                                           const struct trap_frame *frame, gva_t address)
 {
 	struct translator *translator = &translated->translator;
 
+	take_kernel_segments(translated, vcpu);
+	translator_store_window(translator, vcpu, frame->eflags);
 	switch (frame->vector) {
 	case TRANSLATOR_VECTOR_CALLOUT:
 		statistics_count(callouts);
@@ -137,24 +218,70 @@ static enum translated_result leave(struct translated *translated, struct vcpu *
 	return TRANSLATED_TRAP;
 }
 
-enum translated_result translated_run(struct translated *translated, struct vcpu *vcpu,
-                                      uint32_t offset, struct trap_frame **frame, gva_t *address)
+static enum translated_result leave(struct translated *translated, struct vcpu *vcpu,
+                                    struct trap_frame *frame, gva_t address)
 {
-	struct direct *direct = translated->direct;
-	struct world_area *area = direct->slot.area;
+	uint32_t offset = frame->eip;
+	enum translator_place place;
+
+	if ((frame->cs & 3) == 3) {
+		direct_take_user(translated->direct, vcpu);
+		return TRANSLATED_TRAP;
+	}
+	direct_take_registers(vcpu, frame);
+	if (frame->vector == TRANSLATOR_VECTOR_CALLOUT || frame->vector == TRANSLATOR_VECTOR_EXIT)
+		offset -= CHAIN_STUB_SIZE;
+	place = translator_place(&translated->translator, offset);
+	if (place == TRANSLATOR_IN_KERNEL)
+		return leave_kernel(translated, vcpu, frame, address);
+	take_user_at_gate(translated, vcpu, frame, offset, place);
+	return leave_gate(frame);
+}
+
+/* User code does not see the window: its selectors of CS and SS are those behind a gate. */
+static void note_gates(const struct translated *translated, const struct vcpu *vcpu)
+{
+	struct translator_window *window = translated->translator.setup.window;
+	const struct user_gates *gates = &translated->gates;
+
+	window->stack = gates->real_stack;
+	if (vcpu->cpl == 0)
+		return;
+	window->selectors[VCPU_CS] = gates->code.selector;
+	window->selectors[VCPU_SS] = gates->stack.selector;
+}
+
+static enum translated_result enter(struct translated *translated, struct vcpu *vcpu,
+                                    struct trap_frame **frame, gva_t *address)
+{
+	struct world_area *area = translated->direct->slot.area;
 
 	area->guest_cr3 = shadow_root(vcpu);
-	area->local_table = 0;
+	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
 	real_unit_lend(vcpu);
 	guard_flag(translated, vcpu);
+	open_returns(translated, vcpu);
 	translator_load_window(&translated->translator, vcpu);
-	give(translated, &area->frame, vcpu, offset);
+	note_gates(translated, vcpu);
 	*frame = NULL;
-	if (!direct_enter(direct, vcpu))
+	if (!direct_enter(translated->direct, vcpu))
 		return TRANSLATED_GO_ON;
 	*frame = &area->frame;
 	*address = gva(x86_read_cr2());
-	direct_take_registers(vcpu, &area->frame);
-	translator_store_window(&translated->translator, vcpu, area->frame.eflags);
 	return leave(translated, vcpu, &area->frame, *address);
+}
+
+enum translated_result translated_run(struct translated *translated, struct vcpu *vcpu,
+                                      uint32_t offset, struct trap_frame **frame, gva_t *address)
+{
+	give_kernel(translated, &translated->direct->slot.area->frame, vcpu, offset);
+	return enter(translated, vcpu, frame, address);
+}
+
+enum translated_result translated_run_user(struct translated *translated, struct vcpu *vcpu,
+                                           struct trap_frame **frame, gva_t *address)
+{
+	user_gates_follow(&translated->gates, vcpu);
+	direct_give_user(translated->direct, vcpu);
+	return enter(translated, vcpu, frame, address);
 }

@@ -1,22 +1,23 @@
-/* Running a guest's kernel code from the translation cache.
+/* Running a guest's kernel code from the translation cache, and its user code as it is.
  *
  * The translator is pure: it makes code and reads state out of it. Here is what it needs around it:
- * the segments of ring 1, the window, the page with the interrupt flag, and the way in and out.
+ * the segments of ring 1, the window, the page with the interrupt flag, and the way in and out. The
+ * guest may change between its levels by itself meanwhile, so it need not leave where it entered.
  * Before and after translated_run(), struct vcpu is the whole truth, at an instruction boundary. */
 #ifndef MONITOR_RUN_TRANSLATED_H
 #define MONITOR_RUN_TRANSLATED_H
 
 #include "monitor/run/direct.h"
+#include "monitor/run/twins.h"
+#include "monitor/run/user_gates.h"
 #include "monitor/translator/translator.h"
 
 struct translated {
 	struct translator translator;
 	struct direct *direct;
 	struct direct_room room;
-	/* What ring 1 is given for each segment register, and what that was made from. */
-	struct vcpu_segment_register twins[VCPU_SEGMENTS];
-	uint16_t selectors[VCPU_SEGMENTS];
-	uint32_t cut;
+	struct twins twins;
+	struct user_gates gates;
 };
 
 /* False when there is not enough memory. */
@@ -30,10 +31,19 @@ enum translated_result {
 	TRANSLATED_GO_ON,     /* ask for eip again; without a frame the machine is stopped */
 	TRANSLATED_INTERPRET, /* one instruction */
 	TRANSLATED_TRAP,      /* the frame says which, address is CR2 */
+	TRANSLATED_PUSH,      /* a page fault, and the instruction is an `int n` of user code */
 };
 
-/* With interrupts off. */
+/* With interrupts off, from an offset that was found, or with user code that may run directly. */
 enum translated_result translated_run(struct translated *translated, struct vcpu *vcpu,
                                       uint32_t offset, struct trap_frame **frame, gva_t *address);
+enum translated_result translated_run_user(struct translated *translated, struct vcpu *vcpu,
+                                           struct trap_frame **frame, gva_t *address);
+
+/* An `int n` of user code has come to the host, and is about to be delivered. */
+static inline void translated_want_gate(struct translated *translated, uint8_t vector)
+{
+	translated->gates.wanted = vector;
+}
 
 #endif

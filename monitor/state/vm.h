@@ -55,9 +55,10 @@ enum watcher {
 	WATCH_PAGE_TABLE = 1,
 	WATCH_DESCRIPTORS = 2,
 	WATCH_CODE = 4,
+	WATCH_GATES = 8,
 };
 
-#define WATCHERS 3
+#define WATCHERS 4
 
 /* After the bytes are in memory. What is written lies in one page. */
 typedef void watch_written_t(struct vm *vm, gpa_t at, uint32_t size);

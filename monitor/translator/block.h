@@ -12,7 +12,7 @@
 
 #define BLOCK_INSTRUCTIONS_MAX 64  /* guest instructions in a block */
 #define BLOCK_GUEST_MAX        224 /* after this many bytes of them no other one begins */
-#define BLOCK_HOST_MAX         4096
+#define BLOCK_HOST_MAX         6144
 #define BLOCK_MAP_MAX          (BLOCK_INSTRUCTIONS_MAX * 4 + 16)
 #define BLOCK_LINKS_MAX        3
 #define BLOCK_JUMP_SIZE        5 /* of jmp rel32; no block is shorter */
@@ -33,6 +33,8 @@ enum block_recovery {
 	/* Both cannot be: EDX has the upper half of the real counter, without what is to be added.
 	 */
 	RECOVER_TSC = RECOVER_UNPUSH | RECOVER_UNPOP,
+	/* Nor these: a stub of level.c, with the phase in the place of a link's number. */
+	RECOVER_STUB = RECOVER_GONE | RECOVER_DOUBT,
 };
 
 /* In the place of a link's number: eip is in window.target. */

@@ -4,6 +4,7 @@
 #include "kernel/string.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/flow.h"
+#include "monitor/translator/level.h"
 
 #define INT   0xCD
 #define JUMP  0xE9
@@ -62,6 +63,7 @@ static void emit_stubs(struct emit *emit)
 	EMIT_RESTORE_ECX(emit);
 	emit_gone(emit, BLOCK_ENTRY_TARGET, 0);
 	EMIT(emit, INT, TRANSLATOR_VECTOR_EXIT);
+	level_emit_stubs(emit);
 }
 
 void chain_start(struct translator *t)
@@ -72,6 +74,7 @@ void chain_start(struct translator *t)
 	emit_begin(&emit, t, block, 0);
 	emit_stubs(&emit);
 	emit_end(&emit);
+	level_start(t);
 	chain_forget_pending(t);
 	chain_forget_predictions(t);
 }

@@ -77,6 +77,7 @@ static inline void emit_long(struct emit *emit, uint32_t value)
 	 emit_long(emit, (uint32_t)offsetof(struct translator_window, field)))
 
 #define EMIT_GS 0x65
+#define EMIT_SS 0x36
 
 /* mov gs:[field],ecx and back, the same for edx. */
 #define EMIT_SAVE_ECX(emit)    EMIT_WINDOW(emit, ecx, 0x89, 0x0D)

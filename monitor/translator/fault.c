@@ -3,6 +3,7 @@
 #include "monitor/state/stop.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
+#include "monitor/translator/level.h"
 
 const struct block_entry *fault_find_entry(const struct translator *t, uint32_t offset,
                                            const struct block **block)
@@ -93,6 +94,10 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 		vcpu->eip = block->eip;
 		return;
 	}
+	if (entry->kind == RECOVER_STUB) {
+		level_recover(t, (enum level_phase)entry->guest, vcpu);
+		return;
+	}
 	vcpu->eip = fault_eip(t, block, entry, offset);
 	restore_registers(t, entry->kind, vcpu);
 }
@@ -106,6 +111,19 @@ bool translator_at_boundary(const struct translator *t, uint32_t offset)
 		return true;
 	entry = fault_find_entry(t, offset, &block);
 	return entry && !(entry->kind & RECOVER_HOLD);
+}
+
+enum translator_place translator_place(const struct translator *t, uint32_t offset)
+{
+	const struct block_entry *entry = NULL;
+	const struct block *block;
+
+	if (chain_find_stub(t, offset) == BLOCK_NONE)
+		entry = fault_find_entry(t, offset, &block);
+	if (!entry || entry->kind != RECOVER_STUB || entry->guest < LEVEL_FROM_USER)
+		return TRANSLATOR_IN_KERNEL;
+	return entry->guest == LEVEL_FROM_USER_ALL ? TRANSLATOR_FROM_USER_WINDOW
+	                                           : TRANSLATOR_FROM_USER_REAL;
 }
 
 const struct block *translator_find_block(const struct translator *t, uint32_t offset)

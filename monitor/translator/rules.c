@@ -12,6 +12,8 @@
 #define BETTER_sti    , RULE_sti
 #define BETTER_pushfd , RULE_pushf
 #define BETTER_popfd  , RULE_popf
+#define BETTER_iretd  , RULE_iret
+#define BETTER_pop    , RULE_pop_segment
 #define BETTER_rdtsc  , RULE_rdtsc
 #define BETTER_push   , RULE_push_segment
 #define BETTER_jmp    , RULE_jmp
@@ -104,6 +106,20 @@ static bool uses_taken_segment(const struct instruction *in, const struct opcode
 	       (in->memory.segment == SEGMENT_GS || in->memory.segment == SEGMENT_CS);
 }
 
+/* SS is rare, and holds interrupts off. */
+static enum rule choose_load(const struct instruction *in, const struct opcode *opcode, bool all)
+{
+	if (in->operand_size == 2 || all || uses_taken_segment(in, opcode))
+		return RULE_callout;
+	if (opcode->operands[0] == OPERAND_Sw)
+		return opcode->class & CLASS_HOLD ? RULE_callout : RULE_mov_to_segment;
+	return in->row != SCAN_ROW_UNDEFINED &&
+	                       opcode->class == (CLASS_SEGMENT | CLASS_SENSITIVE) &&
+	                       better[in->row] == RULE_pop_segment
+	               ? RULE_pop_segment
+	               : RULE_callout;
+}
+
 static enum rule choose_mov(const struct instruction *in, const struct opcode *opcode)
 {
 	if (opcode->operands[1] == OPERAND_Sw && !in->has_memory)
@@ -132,7 +148,11 @@ static enum rule decide(const struct translator_options *options, const struct i
 
 	if (in->row == SCAN_ROW_UNDEFINED || opcode->class & CLASS_UNDEFINED)
 		return RULE_callout;
-	if (opcode->class & (CLASS_SEGMENT | CLASS_IO) || !may_run(options, opcode))
+	if (better[in->row] == RULE_iret)
+		return options->all_memory_callout ? RULE_callout : RULE_iret;
+	if (opcode->class & CLASS_SEGMENT)
+		return choose_load(in, opcode, options->all_memory_callout);
+	if (opcode->class & CLASS_IO || !may_run(options, opcode))
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))
@@ -149,6 +169,7 @@ static enum rule decide(const struct translator_options *options, const struct i
 static bool wants_look(const struct translator_options *options, unsigned int row)
 {
 	return options->all_memory_callout || better[row] == RULE_sti ||
+	       opcode_rows[row].operands[0] == OPERAND_Sw ||
 	       opcode_rows[row].operands[1] == OPERAND_Sw;
 }
 

@@ -9,10 +9,13 @@
 #include "monitor/translator/flow.h"
 #include "monitor/translator/inline.h"
 #include "monitor/translator/invalidate.h"
+#include "monitor/translator/level.h"
+#include "monitor/translator/segment.h"
 
 #define NOT_YET      0xFF
-#define FLAGS_BYTE_T 0x01u /* TF, IF and IOPL in the second byte of EFLAGS */
+#define FLAGS_BYTE_T 0x01u /* TF, IF, NT in the second byte of EFLAGS */
 #define FLAGS_BYTE_I 0x02u
+#define FLAGS_BYTE_N 0x40u
 #define IOPL_SHIFT   12
 
 /* What the guest may not be in when translated code runs. */
@@ -25,6 +28,8 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 	cache_start(t);
 	rules_start(t);
 	memset(t->setup.window, 0, sizeof(*t->setup.window));
+	for (uint32_t i = 0; i < WINDOW_ALL_SELECTORS; i++)
+		t->setup.window->loadable[i] = WINDOW_NOT_LOADABLE;
 	t->popf_iopl = NOT_YET;
 	translator_flush(t);
 }
@@ -33,6 +38,7 @@ void translator_flush(struct translator *t)
 {
 	invalidate_all(t);
 	cache_clear(t);
+	t->generation++;
 	chain_start(t);
 	t->segment_count = 0;
 	t->segment = t->resume_block = BLOCK_NONE;
@@ -79,6 +85,7 @@ static void enter_segment(struct translator *t, const struct vcpu *vcpu)
 	if (n == t->segment_count)
 		t->segments[t->segment_count++] = (struct block_segment){cs->base, cs->limit};
 	t->segment = n;
+	t->generation++;
 	chain_forget_predictions(t);
 	chain_forget_pending(t);
 }
@@ -98,11 +105,14 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_callout] = inline_callout,
         [RULE_cli] = inline_cli,
         [RULE_copy_settled] = inline_copy_settled,
+        [RULE_iret] = level_iret,
         [RULE_jcc] = flow_jcc,
         [RULE_jmp] = flow_jmp,
         [RULE_loop] = flow_loop,
         [RULE_mov_from_control] = inline_mov_from_control,
         [RULE_mov_from_segment] = inline_mov_from_segment,
+        [RULE_mov_to_segment] = segment_mov,
+        [RULE_pop_segment] = segment_pop,
         [RULE_popf] = inline_popf,
         [RULE_push_segment] = inline_push_segment,
         [RULE_pushf] = inline_pushf,
@@ -310,10 +320,11 @@ void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *v
 	entry = fault_find_entry(t, offset - CHAIN_STUB_SIZE, &block);
 	if (!entry)
 		return;
-	if (entry->kind & RECOVER_DOUBT)
+	if ((entry->kind & RECOVER_STUB) == RECOVER_DOUBT)
 		invalidate_doubt(t, vcpu);
 	next = fault_find_entry(t, offset, &next_block);
-	if (!next || next_block != block || block->host + next->host != offset || block->dead)
+	if (entry->kind == RECOVER_STUB || !next || next_block != block ||
+	    block->host + next->host != offset || block->dead)
 		return;
 	t->resume_block = (uint32_t)(block - t->blocks);
 	t->resume_offset = offset;
@@ -323,7 +334,7 @@ void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *v
 static void fill_popf_table(struct translator *t, uint8_t iopl)
 {
 	for (unsigned int byte = 0; byte < 256; byte++) {
-		bool slow = byte & FLAGS_BYTE_T || (byte >> 4 & 3) != iopl;
+		bool slow = byte & (FLAGS_BYTE_T | FLAGS_BYTE_N) || (byte >> 4 & 3) != iopl;
 		uint16_t flag = byte & FLAGS_BYTE_I ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF;
 
 		t->setup.window->popf_table[byte] = slow ? 0 : flag;
@@ -336,6 +347,7 @@ void translator_load_window(struct translator *t, const struct vcpu *vcpu)
 	struct translator_window *window = t->setup.window;
 	uint8_t iopl = vcpu->eflags >> IOPL_SHIFT & 3;
 
+	window->self = t->setup.window_selector;
 	window->interrupt_flag =
 	        vcpu->eflags & VCPU_EFLAGS_IF ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF;
 	window->system_flags = (vcpu->eflags & VCPU_EFLAGS_IOPL) - WINDOW_FLAGS_EXCESS;

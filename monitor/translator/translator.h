@@ -38,10 +38,20 @@ struct translator_options {
 	uint32_t tsc_high;         /* this in the upper half */
 };
 
+#define TRANSLATOR_RETURNS_SLOW 0x100u /* in the place of a selector */
+
+/* A gate of the guest's IDT that user code may use, and where it leads. */
+struct translator_gate {
+	uint32_t eip, task; /* the handler; the guest's task state, by its address in SS */
+	uint16_t ss;        /* as the guest sees it */
+	bool interrupts;    /* they stay on */
+};
+
 struct translator_setup {
 	uint8_t *cache; /* as the host sees it */
 	uint32_t cache_size;
 	struct translator_window *window;
+	uint16_t window_selector; /* what GS holds in ring 1 */
 	void *room; /* for records, only the host's; translator_room_size says how much */
 	size_t room_size;
 	/* A page with code is to be watched for writes from now on, or no longer. */
@@ -70,14 +80,18 @@ struct translator {
 	uint32_t *buckets, *page_buckets; /* TRANSLATOR_BUCKETS each */
 	uint32_t block_count, blocks_max, link_count, links_max;
 	uint32_t map_count, map_max, page_count, pages_max;
-	uint32_t last_page; /* the one that was looked for last */
-	uint32_t made;      /* since the last flush, for flush_every */
+	uint32_t last_page;  /* the one that was looked for last */
+	uint32_t made;       /* since the last flush, for flush_every */
+	uint32_t generation; /* of flushes and code segments: a gate is good for one */
 
 	/* chain.c */
 	uint32_t miss, exit_indirect; /* shared stubs */
-	uint32_t pending;             /* the link that the last exit came through */
-	bool pending_indirect;        /* it came through exit_indirect */
-	uint32_t pending_dead;        /* the dropped block that it came to */
+	uint32_t return_slowly, return_to_user, return_to_kernel;
+	uint32_t returns_kernel_cs; /* level.c: which of them are open */
+	bool returns_to_user;
+	uint32_t pending;      /* the link that the last exit came through */
+	bool pending_indirect; /* it came through exit_indirect */
+	uint32_t pending_dead; /* the dropped block that it came to */
 
 	/* translator.c */
 	struct block_segment segments[TRANSLATOR_SEGMENTS];
@@ -131,6 +145,25 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu);
 /* After `int` with TRANSLATOR_VECTOR_EXIT: eip is where to go on. */
 void translator_at_exit(struct translator *t, uint32_t offset, struct vcpu *vcpu);
+
+/* Whose state that is: the kernel's, or that of user code whose `int n` is on its way; then its
+ * segment registers are real, or their selectors in the window. */
+enum translator_place {
+	TRANSLATOR_IN_KERNEL,
+	TRANSLATOR_FROM_USER_REAL,
+	TRANSLATOR_FROM_USER_WINDOW,
+};
+enum translator_place translator_place(const struct translator *t, uint32_t offset);
+
+/* From now on iret returns without the host: to code with CS `kernel_cs` unless that is
+ * TRANSLATOR_RETURNS_SLOW, to user code if `user` says so. Ends with a flush. */
+void translator_open_returns(struct translator *t, uint32_t kernel_cs, bool user);
+
+/* Where the processor is to land when user code uses the gate, on a stack that is
+ * window.from_user, with window.stack for SS; the selectors of CS and SS are in the window before.
+ * False when the cache is full. Good until t->generation changes. */
+bool translator_make_gate(struct translator *t, const struct translator_gate *gate,
+                          uint32_t *offset);
 
 /* False directly behind sti: an interrupt waits until the next instruction is done. */
 bool translator_at_boundary(const struct translator *t, uint32_t offset);

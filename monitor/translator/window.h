@@ -1,9 +1,10 @@
 /* The window: what translated code reaches through GS, shared with the host.
  *
- * Two pages. The second holds nothing but the guest's interrupt flag, so that it can be made
- * read-only while an interrupt waits: then only the store that may let it in faults. Everything in
- * here can be overwritten by the guest where the processor does not enforce limits, so the host
- * believes none of it that matters to anybody but this guest. */
+ * Its second page holds nothing but the guest's interrupt flag, so that it can be made read-only
+ * while an interrupt waits: then only the store that may let it in faults. Behind it lie tables
+ * that ring 1 only reads. Everything in the first two pages can be overwritten by the guest where
+ * the processor does not enforce limits, so the host believes none of it that matters to anybody
+ * but this guest. */
 #ifndef MONITOR_TRANSLATOR_WINDOW_H
 #define MONITOR_TRANSLATOR_WINDOW_H
 
@@ -14,6 +15,9 @@
 #define WINDOW_JUMPS     256
 #define WINDOW_SELECTORS 6
 
+#define WINDOW_ALL_SELECTORS 65536u
+#define WINDOW_FLAGS         65536u
+
 /* The flag is one of two values. Neither is 0, which has a meaning of its own in popf_table, and
  * bit 9 is where EFLAGS has it. */
 #define WINDOW_INTERRUPTS_OFF 0x001u
@@ -22,6 +26,13 @@
 /* What a pushed image of the real flags and the flag above are too large by: the real IF is always
  * on. */
 #define WINDOW_FLAGS_EXCESS 0x201u
+
+/* A selector that faults when ring 1 loads it: the fault leads to the interpreter. */
+#define WINDOW_NOT_LOADABLE 0xFFF8u
+
+struct window_frame {
+	uint32_t eip, cs, eflags, esp, ss;
+};
 
 struct translator_window {
 	uint32_t target;                      /* where an indirect transfer or a return goes */
@@ -38,9 +49,29 @@ struct translator_window {
 	uint32_t returns[WINDOW_JUMPS];
 	uint32_t jumps[WINDOW_JUMPS];
 
-	uint8_t rest_of_page[WINDOW_PAGE - 15 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
+	uint32_t self;                 /* the selector of the window */
+	uint32_t stack;                /* that of ring 1's stack behind a gate */
+	uint32_t loading;              /* the guest's, that is being loaded */
+	uint32_t new_flags;            /* the image that iret takes */
+	struct window_frame from_user; /* what a gate pushes, on a stack that ends here */
+
+	uint8_t rest_of_page[WINDOW_PAGE - 24 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
+
 	uint32_t interrupt_flag;
-	uint8_t rest_of_flag_page[WINDOW_PAGE - 4];
+	uint32_t site; /* eip of the iret that is being done: it may let interrupts in as well */
+	uint8_t rest_of_flag_page[WINDOW_PAGE - 2 * 4];
+
+	/* Cache offsets, by the low byte of the CS that iret is to take. */
+	uint32_t returns_by_cs[256];
+	/* Whether iret to kernel code is for us, by bits 16 to 23 of the image of the flags. */
+	uint8_t high_flags[256];
+	uint8_t rest_of_tables[WINDOW_PAGE - 256 * 4 - 256];
+
+	/* The same for user code, by bits 8 to 23. */
+	uint8_t user_flags[WINDOW_FLAGS];
+
+	/* What ring 1 is given for a selector of the guest. */
+	uint16_t loadable[WINDOW_ALL_SELECTORS];
 };
 
 _Static_assert(offsetof(struct translator_window, target) == 0x00, "as translated code has it");
@@ -52,6 +83,10 @@ _Static_assert(offsetof(struct translator_window, returns) == 0x23C, "as transla
 _Static_assert(offsetof(struct translator_window, jumps) == 0x63C, "as translated code has it");
 _Static_assert(offsetof(struct translator_window, interrupt_flag) == WINDOW_PAGE,
                "the flag has a page of its own");
-_Static_assert(sizeof(struct translator_window) == 2 * WINDOW_PAGE, "two whole pages");
+_Static_assert(offsetof(struct translator_window, returns_by_cs) == 2 * WINDOW_PAGE,
+               "what is only read begins with a page");
+_Static_assert(sizeof(struct translator_window) ==
+                       3 * WINDOW_PAGE + WINDOW_FLAGS + WINDOW_ALL_SELECTORS * sizeof(uint16_t),
+               "whole pages");
 
 #endif

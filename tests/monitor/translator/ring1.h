@@ -20,10 +20,15 @@
 #define RING1_CACHE      0x80000u
 #define RING1_CACHE_SIZE 0x40000u
 #define RING1_WINDOW     0xC0000u
-#define RING1_IDT        0xC4000u
-#define RING1_GDT        0xC5000u
-#define RING1_TASK       0xC6000u
-#define RING1_STACK      0xC9000u
+#define RING1_IDT        0xF4000u
+#define RING1_GDT        0xF5000u
+#define RING1_TASK       0xF6000u
+#define RING1_STACK      0xF9000u
+
+/* What ring 1 is given for RUN_DATA0 and RUN_DATA3, and for the window. */
+#define RING1_TWIN0 0xA1u
+#define RING1_TWIN3 0xA9u
+#define RING1_SELF  0xB1u
 
 #define RING1_FOLLOW_MAX     5000
 #define RING1_HOST_MAX       100000
@@ -67,6 +72,14 @@ static inline void ring1_watch(struct vcpu *vcpu, gpa_t page, bool on)
 	memcpy(ring1.copy + page.value, ring1.machine.ram + page.value, GUEST_PAGE_SIZE);
 }
 
+static inline void ring1_put_twin(uint32_t selector, uint32_t base)
+{
+	uint32_t at = RING1_GDT + (selector & ~7u);
+
+	small_put32(&ring1.machine, at, base << 16 | 0xFFFF);
+	small_put32(&ring1.machine, at + 4, 0x00CFB300 | base >> 16);
+}
+
 static inline void ring1_set_tables(struct vcpu *real)
 {
 	uint8_t *ram = ring1.machine.ram;
@@ -74,6 +87,9 @@ static inline void ring1_set_tables(struct vcpu *real)
 	memcpy(ram + RING1_GDT, ram + RUN_GDT, 256);
 	small_put32(&ring1.machine, RING1_GDT + RUN_DATA0, 0x0000FFFF);
 	small_put32(&ring1.machine, RING1_GDT + RUN_DATA0 + 4, 0x00CF9300);
+	ring1_put_twin(RING1_TWIN0, 0);
+	ring1_put_twin(RING1_TWIN3, 0);
+	ring1_put_twin(RING1_SELF, RING1_WINDOW);
 	for (uint32_t vector = 0; vector < 256; vector++) {
 		small_put32(&ring1.machine, RING1_IDT + vector * 8, RUN_CODE0 << 16 | vector);
 		small_put32(&ring1.machine, RING1_IDT + vector * 8 + 4, 0x8E00);
@@ -124,13 +140,17 @@ static inline void ring1_start(const struct translator_options *options)
 	ring1.room = setup.room = malloc(setup.room_size);
 	if (options)
 		setup.options = *options;
+	setup.window_selector = RING1_SELF;
 	translator_start(&ring1.t, &setup);
+	setup.window->loadable[RUN_DATA0] = RING1_TWIN0;
+	setup.window->loadable[RUN_DATA3] = RING1_TWIN3;
 }
 
 static inline void ring1_enter(uint32_t offset)
 {
 	struct vcpu *real = &ring1.real;
 
+	translator_open_returns(&ring1.t, ring1_guest->segments[VCPU_CS].selector, false);
 	translator_load_window(&ring1.t, ring1_guest);
 	memcpy(real->registers, ring1_guest->registers, sizeof(real->registers));
 	memcpy(real->segments, ring1_guest->segments, sizeof(real->segments));
@@ -146,6 +166,12 @@ static inline void ring1_leave(void)
 {
 	memcpy(ring1_guest->registers, ring1.real.registers, sizeof(ring1.real.registers));
 	translator_store_window(&ring1.t, ring1_guest, ring1.real.eflags);
+	for (int i = 0; i < VCPU_SEGMENTS; i++) {
+		uint16_t selector = (uint16_t)ring1.t.setup.window->selectors[i];
+
+		if (selector != ring1_guest->segments[i].selector)
+			run_set_segment(ring1_guest, (enum vcpu_segment)i, selector);
+	}
 }
 
 /* What programs use most, and how much below the stack pointer may be written before the

@@ -29,21 +29,21 @@ TEST(a_block_side_by_side)
 	describe();
 	CHECK_STR(
 	        text,
-	        "block 00010000: 5 bytes, 4 instructions; 72 bytes at 00021\n"
-	        "  00010000 cli                             00021 mov dword [gs:0x1000], 0x1\n"
-	        "  00010001 inc eax                         0002c inc eax\n"
-	        "  00010002 popfd                           0002d mov [gs:0x4], ecx\n"
-	        "                                           00034 movzx ecx, byte [esp+0x1]\n"
-	        "                                           00039 movzx ecx, word [gs:ecx*2+0x3c]\n"
-	        "                                           00042 jecxz 0x55\n"
-	        "                                           00044 popfd\n"
-	        "                                           00045 mov [gs:0x1000], ecx\n"
-	        "                                           0004c mov ecx, [gs:0x4]\n"
-	        "                                           00053 jmp 0x5e\n"
-	        "                                           00055 mov ecx, [gs:0x4]\n"
-	        "                                           0005c int 0x30\n"
-	        "  00010003 jnz 0x10003                     0005e jnz 0x3fffe\n"
-	        "                                           00064 jmp 0x3fffc\n");
+	        "block 00010000: 5 bytes, 4 instructions; 72 bytes at 000ae\n"
+	        "  00010000 cli                             000ae mov dword [gs:0x1000], 0x1\n"
+	        "  00010001 inc eax                         000b9 inc eax\n"
+	        "  00010002 popfd                           000ba mov [gs:0x4], ecx\n"
+	        "                                           000c1 movzx ecx, byte [esp+0x1]\n"
+	        "                                           000c6 movzx ecx, word [gs:ecx*2+0x3c]\n"
+	        "                                           000cf jecxz 0xe2\n"
+	        "                                           000d1 popfd\n"
+	        "                                           000d2 mov [gs:0x1000], ecx\n"
+	        "                                           000d9 mov ecx, [gs:0x4]\n"
+	        "                                           000e0 jmp 0xeb\n"
+	        "                                           000e2 mov ecx, [gs:0x4]\n"
+	        "                                           000e9 int 0x30\n"
+	        "  00010003 jnz 0x10003                     000eb jnz 0x3fffe\n"
+	        "                                           000f1 jmp 0x3fffc\n");
 }
 
 TEST(a_jump_and_a_call)
@@ -51,22 +51,22 @@ TEST(a_jump_and_a_call)
 	run_start();
 	run_write(0xEB, 0x10);
 	describe();
-	CHECK_STR(text, "block 00010000: 2 bytes, 1 instructions; 5 bytes at 00021\n"
-	                "  00010000 jmp 0x10012                     00021 jmp 0x3fffe\n");
+	CHECK_STR(text, "block 00010000: 2 bytes, 1 instructions; 5 bytes at 000ae\n"
+	                "  00010000 jmp 0x10012                     000ae jmp 0x3fffe\n");
 	run_start();
 	run_write(0xE8, 0x10, 0x00, 0x00, 0x00);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 00021\n"
-	          "  00010000 call 0x10015                    00021 push dword 0x10005\n"
-	          "                                           00026 mov dword [gs:0x250], 0x36\n"
-	          "                                           00031 jmp 0x3fffe\n"
-	          "                                           00036 mov ecx, [gs:0x0]\n"
-	          "                                           0003d lea ecx, [ecx-0x10005]\n"
-	          "                                           00043 jecxz 0x4a\n"
-	          "                                           00045 jmp 0x0\n"
-	          "                                           0004a mov ecx, [gs:0x4]\n"
-	          "                                           00051 jmp 0x3fffc\n");
+	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 000ae\n"
+	          "  00010000 call 0x10015                    000ae push dword 0x10005\n"
+	          "                                           000b3 mov dword [gs:0x250], 0xc3\n"
+	          "                                           000be jmp 0x3fffe\n"
+	          "                                           000c3 mov ecx, [gs:0x0]\n"
+	          "                                           000ca lea ecx, [ecx-0x10005]\n"
+	          "                                           000d0 jecxz 0xd7\n"
+	          "                                           000d2 jmp 0x0\n"
+	          "                                           000d7 mov ecx, [gs:0x4]\n"
+	          "                                           000de jmp 0x3fffc\n");
 }
 
 /* The next page is zeros. */
@@ -76,10 +76,10 @@ TEST(a_block_that_crosses_a_page)
 	RUN_PUT(RUN_CODE + 0xFFD, 0x40, 0xB9, 0x01);
 	run_machine.vm.vcpu.eip = RUN_CODE + 0xFFD;
 	describe();
-	CHECK_STR(text, "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 00021\n"
-	                "  00010ffd inc eax                         00021 inc eax\n"
-	                "  00010ffe mov ecx, 0x1                    00022 mov ecx, 0x1\n"
-	                "                                           00027 jmp 0x3fffe\n");
+	CHECK_STR(text, "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 000ae\n"
+	                "  00010ffd inc eax                         000ae inc eax\n"
+	                "  00010ffe mov ecx, 0x1                    000af mov ecx, 0x1\n"
+	                "                                           000b4 jmp 0x3fffe\n");
 }
 
 UNIT_MAIN
