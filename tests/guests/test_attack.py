@@ -34,6 +34,15 @@ def test_attack_ends_as_on_the_processor(way, topic):
         check_verdict(topic, status, text)
 
 
+# Without UMIP they are told of; without segment limits only read-only pages keep ring 1 from writing them.
+@pytest.mark.parametrize("engine", ["trap", "translate"])
+def test_tables_that_are_told_of_cannot_be_written(engine):
+    guest = guest_for(("qemu", "qemu32", engine))
+    status, text = guest.run("attack/told", "", *CANARIES)
+    check_verdict("told", status, text)
+    assert "is not the guest's, and not to be written" in text
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_guest_without_a_way_out_is_stopped(one_of_each, tmp_path, ending):
     log = tmp_path / "log"

@@ -59,7 +59,7 @@ static void check_lookers(unsigned ring)
 
 static void check_flags(unsigned ring)
 {
-	struct outcome outcome = call_in_ring(ring, run_popf_if, 0);
+	struct outcome outcome = call_in_ring_with_flags(ring, 0, run_popf_if, 0);
 	test_check(!outcome.trapped && !!(outcome.value & EFLAGS_IF) == (ring == 0),
 	           "popf: sets IF in ring 0 only, silently");
 	cpu_disable_interrupts();
