@@ -54,11 +54,11 @@ def test_a_guest_without_a_way_out_is_stopped(one_of_each, tmp_path, ending):
 
 
 def attempts(guest, seed):
-    """What came of each attempt, one a line, the digest last."""
+    """What came of each attempt, a line or some, the digest last."""
     status, text = guest.run("attack/random", f"seed={seed} count={ATTEMPTS}", *CANARIES)
     check_verdict("random", status, text)
     lines = re.findall(r"^     (ring [03] .*|digest .*)$", text, re.MULTILINE)
-    assert len(lines) == ATTEMPTS + 1, text
+    assert len(lines) > ATTEMPTS and lines[-1].startswith("digest "), text
     return lines
 
 
