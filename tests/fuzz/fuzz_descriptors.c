@@ -191,7 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < STEPS && input.left; i++) {
 		vcpu->instruction_eip = vcpu->eip;
 		step(vcpu, &input);
-		events_deliver(vcpu);
+		if (vcpu->event.pending)
+			events_deliver(vcpu);
 		if (machine.vm.ended)
 			return 0;
 		vcpu->chain_length = 0;
