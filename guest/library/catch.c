@@ -135,7 +135,8 @@ struct outcome call_in_ring_with_flags(unsigned ring, uint32_t eflags, catch_fun
 	return outcome;
 }
 
+/* Interrupts are on, as for all user code: a monitor may run what has them off in another way. */
 struct outcome call_in_ring(unsigned ring, catch_function *function, uint32_t argument)
 {
-	return call_in_ring_with_flags(ring, 0, function, argument);
+	return call_in_ring_with_flags(ring, EFLAGS_IF, function, argument);
 }

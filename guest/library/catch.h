@@ -22,7 +22,8 @@ typedef uint32_t catch_function(uint32_t argument);
 /* Runs a function in the ring of the caller. */
 struct outcome catch_call(catch_function *function, uint32_t argument);
 
-/* Runs a function in a ring, on that ring's stack and with its flat segments. */
+/* Runs a function in a ring, on that ring's stack and with its flat segments; outside ring 0 with
+ * interrupts on. */
 struct outcome call_in_ring(unsigned ring, catch_function *function, uint32_t argument);
 
 /* The same with chosen flags: IF, IOPL, TF, AC and so on. */

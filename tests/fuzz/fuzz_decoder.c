@@ -2,11 +2,8 @@
  *
  * Beyond what the sanitizers see, it checks that a verdict does not depend on bytes that the
  * instruction has not got, and that the text of whatever was decoded fits its buffer. */
-#include <stdlib.h>
-
 #include "monitor/instructions/disassemble.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,15 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	code_size = data[0] & 1 ? 32 : 16;
 	if (instruction_decode(data + 1, size - 1, code_size, &instruction) != DECODE_OK)
 		return 0;
-	if (instruction.length > size - 1 || instruction.length > INSTRUCTION_MAX_LENGTH)
-		abort();
-	if (instruction_decode(data + 1, instruction.length, code_size, &shorter) != DECODE_OK ||
-	    shorter.row != instruction.row || shorter.length != instruction.length)
-		abort();
-	if (instruction_decode(data + 1, instruction.length - 1, code_size, &shorter) !=
-	    DECODE_TRUNCATED)
-		abort();
-	if (instruction_disassemble(&instruction, 0, text, sizeof(text)) >= sizeof(text) - 1)
-		abort();
+	MUST(instruction.length <= size - 1 && instruction.length <= INSTRUCTION_MAX_LENGTH);
+	MUST(instruction_decode(data + 1, instruction.length, code_size, &shorter) == DECODE_OK);
+	MUST(shorter.row == instruction.row && shorter.length == instruction.length);
+	MUST(instruction_decode(data + 1, instruction.length - 1, code_size, &shorter) ==
+	     DECODE_TRUNCATED);
+	MUST(instruction_disassemble(&instruction, 0, text, sizeof(text)) < sizeof(text) - 1);
 	return 0;
 }

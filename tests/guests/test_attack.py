@@ -34,6 +34,15 @@ def test_attack_ends_as_on_the_processor(way, topic):
         check_verdict(topic, status, text)
 
 
+# Without UMIP they are told of; without segment limits only read-only pages keep ring 1 from writing them.
+@pytest.mark.parametrize("engine", ["trap", "translate"])
+def test_tables_that_are_told_of_cannot_be_written(engine):
+    guest = guest_for(("qemu", "qemu32", engine))
+    status, text = guest.run("attack/told", "", *CANARIES)
+    check_verdict("told", status, text)
+    assert "is not the guest's, and not to be written" in text
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_guest_without_a_way_out_is_stopped(one_of_each, tmp_path, ending):
     log = tmp_path / "log"
@@ -45,11 +54,11 @@ def test_a_guest_without_a_way_out_is_stopped(one_of_each, tmp_path, ending):
 
 
 def attempts(guest, seed):
-    """What came of each attempt, one a line, the digest last."""
+    """What came of each attempt, a line or some, the digest last."""
     status, text = guest.run("attack/random", f"seed={seed} count={ATTEMPTS}", *CANARIES)
     check_verdict("random", status, text)
     lines = re.findall(r"^     (ring [03] .*|digest .*)$", text, re.MULTILINE)
-    assert len(lines) == ATTEMPTS + 1, text
+    assert len(lines) > ATTEMPTS and lines[-1].startswith("digest "), text
     return lines
 
 

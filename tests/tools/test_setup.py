@@ -107,7 +107,7 @@ def test_failed_installation_fails(place):
 def test_unknown_work_is_refused(place):
     done = place.run("nonsense")
     assert done.returncode == 2
-    assert 'unknown kind of work "nonsense": expected run, debug, test, check or linux' in done.stdout
+    assert 'unknown kind of work "nonsense": expected run, debug, test, check, fuzz or linux' in done.stdout
 
 
 def test_is_quick_when_nothing_is_missing():

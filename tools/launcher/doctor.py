@@ -11,7 +11,8 @@ from .plan import ROOT
 
 PACKAGES = ROOT / "tools" / "packages.txt"
 # The work that asks tools/setup for each part of the list.
-MENDED_BY = {"build": "run", "run": "run", "debug": "debug", "test": "test", "check": "check", "linux": "linux"}
+MENDED_BY = {"build": "run", "run": "run", "debug": "debug", "test": "test", "check": "check", "fuzz": "fuzz",
+             "linux": "linux"}
 
 
 @dataclass(frozen=True)

@@ -45,14 +45,19 @@ static uint32_t address_of(const void *object)
 	return (uint32_t)(uintptr_t)object;
 }
 
-static struct outcome use_frame(unsigned ring, catch_function *function, uint32_t cs,
-                                uint32_t flags, uint32_t ss)
+static void set_frame(uint32_t cs, uint32_t flags, uint32_t ss)
 {
 	words[0] = address_of(landing);
 	words[1] = cs;
 	words[2] = flags | EFLAGS_FIXED;
 	words[3] = segment_stack_top(cs & 3) - 0x800;
 	words[4] = ss;
+}
+
+static struct outcome use_frame(unsigned ring, catch_function *function, uint32_t cs,
+                                uint32_t flags, uint32_t ss)
+{
+	set_frame(cs, flags, ss);
 	return call_in_ring(ring, function, address_of(words));
 }
 
@@ -137,18 +142,27 @@ static void check_inwards(void)
 	           "far jump to the TSS of ring 0");
 }
 
-/* In ring 3 a frame's IF, IOPL, VIF and VIP are without effect. */
+/* In ring 3 a frame's IF, IOPL, VIF and VIP are without effect: IF stays what it was. */
+static void check_flags_from(uint32_t before)
+{
+	uint32_t changed = EFLAGS_IOPL | FLAGS_KEPT | (before ^ EFLAGS_IF), all = changed | before;
+	struct outcome outcome;
+
+	set_frame(SEGMENT_CODE(3), changed, SEGMENT_DATA(3));
+	outcome = call_in_ring_with_flags(3, before, interrupt_return, address_of(words));
+	test_check((outcome.frame.eflags & all) == (FLAGS_KEPT | before),
+	           "iret in ring 3 changes neither IF nor IOPL");
+	outcome = call_in_ring_with_flags(3, before, pop_flags,
+	                                  changed | EFLAGS_VM | EFLAGS_RF | EFLAGS_FIXED);
+	test_check(!outcome.trapped &&
+	                   (outcome.value & (all | EFLAGS_VM | EFLAGS_RF)) == (FLAGS_KEPT | before),
+	           "popf in ring 3 changes neither IF nor IOPL nor VM");
+}
+
 static void check_flags(void)
 {
-	uint32_t all = EFLAGS_IOPL | EFLAGS_IF | FLAGS_KEPT;
-	struct outcome outcome =
-	        use_frame(3, interrupt_return, SEGMENT_CODE(3), all, SEGMENT_DATA(3));
-	test_check((outcome.frame.eflags & all) == FLAGS_KEPT,
-	           "iret in ring 3 changes neither IF nor IOPL");
-	outcome = call_in_ring(3, pop_flags, all | EFLAGS_VM | EFLAGS_RF | EFLAGS_FIXED);
-	test_check(!outcome.trapped &&
-	                   (outcome.value & (all | EFLAGS_VM | EFLAGS_RF)) == FLAGS_KEPT,
-	           "popf in ring 3 changes neither IF nor IOPL nor VM");
+	check_flags_from(0);
+	check_flags_from(EFLAGS_IF);
 }
 
 /* NT makes iret return to another task: there is none, or one that is not to be returned to. */

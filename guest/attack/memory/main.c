@@ -5,6 +5,7 @@
 #include "guest/library/start.h"
 #include "guest/library/test.h"
 
+#define LARGE    0x400000u
 #define BORDER   0xFFC00000u /* where a monitor may have put itself: the last 4 MB begin */
 #define LAST     0xFFFFF000u
 #define BELOW    (BORDER - PAGE_SIZE)
@@ -294,6 +295,20 @@ static void check_sweep(unsigned ring)
 	test_check(values == pages, "ring %u: and then the guest's own page at each", ring);
 }
 
+/* Every seventeenth page of the 4 MB below: a monitor that is there makes way. */
+static void check_sweep_below(unsigned ring)
+{
+	unsigned values = 0, pages = 0;
+	for (uint32_t page = BORDER - LARGE; page < BORDER; page += 17 * PAGE_SIZE, pages++) {
+		map(page, high, IDENTITY);
+		*(volatile uint32_t *)(uintptr_t)high = page;
+		struct outcome outcome = call_in_ring(ring, read32, page);
+		values += !outcome.trapped && outcome.value == page;
+		map(page, NULL, 0);
+	}
+	test_check(values == pages, "ring %u: the guest's own page at each below", ring);
+}
+
 void guest_main(const struct boot_info *boot)
 {
 	static const uint32_t places[] = {BORDER, BORDER + 0x1000, 0xFFD00000u, 0xFFF80000u, LAST};
@@ -317,6 +332,7 @@ void guest_main(const struct boot_info *boot)
 		check_across_mapped(ring);
 		check_wrap(ring);
 		check_sweep(ring);
+		check_sweep_below(ring);
 	}
 	test_end();
 }

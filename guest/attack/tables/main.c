@@ -69,6 +69,13 @@ static void on_vector(struct trap_frame *frame)
 	frame->eax = 0xD00D;
 }
 
+/* With interrupts off: with them on, Ringfence's ring 3 knows only descriptors that are in use,
+ * which is row G18 of docs/limitations.md. */
+static struct outcome show_limit_outside(uint32_t selector)
+{
+	return call_in_ring_with_flags(3, 0, show_limit, selector);
+}
+
 /* A small GDT at any address serves all rings, traps included. */
 static void check_gdt_at(uint32_t linear, const char *what)
 {
@@ -187,7 +194,7 @@ static void check_full_at(uint32_t linear)
 			uint32_t selector = (last - i * 8) | rpl;
 			struct outcome outcome = call_in_ring(3, read_fs, selector);
 			wrong += outcome.trapped || outcome.value != selector >> 3;
-			outcome = call_in_ring(3, show_limit, selector);
+			outcome = show_limit_outside(selector);
 			wrong += outcome.trapped || outcome.value != RANGES - 1;
 		}
 	test_check(!wrong, "ring 3 loads the last ones with each RPL, and lsl shows their limits");
@@ -209,7 +216,7 @@ static void check_gdt_missing(void)
 	test_page_fault(call_in_ring(3, load_fs, selector), 0, entry, "ring 3 loads from there");
 	test_page_fault(call_in_ring(0, load_fs, selector), 0, entry, "ring 0 loads from there");
 	test_page_fault(call_in_ring(0, load_ldtr, selector & ~3u), 0, entry, "lldt from there");
-	test_page_fault(call_in_ring(3, show_limit, selector), 0, entry, "lsl of it");
+	test_page_fault(show_limit_outside(selector), 0, entry, "lsl of it");
 	paging_map(&paging, entry, (uint32_t)(uintptr_t)room + PAGE_SIZE, PAGE_PRESENT);
 	cpu_flush_page(entry);
 	outcome = call_in_ring(3, load_fs, selector);

@@ -29,14 +29,21 @@ static void read_idtr(struct segment_table_register *image)
 	__asm__ volatile("sidt %0" : "=m"(*image));
 }
 
+/* With interrupts off: with them on, Ringfence's ring 3 is told of the real tables where there is
+ * no UMIP, which is row G17 of docs/limitations.md. */
+static struct outcome ask(unsigned ring, catch_function *reader, uint32_t argument)
+{
+	return call_in_ring_with_flags(ring, 0, reader, argument);
+}
+
 static void check_readers(unsigned ring)
 {
 	uint32_t room = (uint32_t)(uintptr_t)stored;
-	test_value(call_in_ring(ring, run_sgdt, room), loaded_base(read_gdtr), "sgdt: the base");
-	test_value(call_in_ring(ring, run_sidt, room), loaded_base(read_idtr), "sidt: the base");
-	test_value(call_in_ring(ring, run_sldt, 0), 0, "sldt");
-	test_value(call_in_ring(ring, run_str, 0), SEGMENT_TSS, "str");
-	test_value(call_in_ring(ring, run_smsw, 0), cpu_read_cr0() & 0xFFFF, "smsw");
+	test_value(ask(ring, run_sgdt, room), loaded_base(read_gdtr), "sgdt: the base");
+	test_value(ask(ring, run_sidt, room), loaded_base(read_idtr), "sidt: the base");
+	test_value(ask(ring, run_sldt, 0), 0, "sldt");
+	test_value(ask(ring, run_str, 0), SEGMENT_TSS, "str");
+	test_value(ask(ring, run_smsw, 0), cpu_read_cr0() & 0xFFFF, "smsw");
 	test_value(call_in_ring(ring, run_push_cs, 0), SEGMENT_CODE(ring), "push cs");
 	test_value(call_in_ring(ring, run_mov_cs, 0), SEGMENT_CODE(ring), "mov eax, cs");
 	test_value(call_in_ring(ring, run_mov_ss, 0), SEGMENT_DATA(ring), "mov eax, ss");
@@ -59,7 +66,7 @@ static void check_lookers(unsigned ring)
 
 static void check_flags(unsigned ring)
 {
-	struct outcome outcome = call_in_ring(ring, run_popf_if, 0);
+	struct outcome outcome = call_in_ring_with_flags(ring, 0, run_popf_if, 0);
 	test_check(!outcome.trapped && !!(outcome.value & EFLAGS_IF) == (ring == 0),
 	           "popf: sets IF in ring 0 only, silently");
 	cpu_disable_interrupts();

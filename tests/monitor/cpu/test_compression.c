@@ -123,6 +123,46 @@ TEST(no_random_descriptor_reaches_behind_the_cut)
 	CHECK(made > 100000);
 }
 
+/* What a register holds, cut or not; `limit` is that of the twin. */
+static void check_twin(uint32_t base, uint32_t held, uint16_t attributes, uint32_t cut,
+                       uint32_t limit)
+{
+	const struct vcpu_segment_register segment = {
+	        .attributes = attributes, .usable = true, .base = base, .limit = held};
+	struct descriptor twin;
+
+	CHECK(compression_make_twin(&segment, cut, &twin));
+	struct vcpu_segment_register made = shadow_of(&twin);
+	CHECK_EQ(made.base, base);
+	CHECK_EQ(made.limit, limit);
+	CHECK_EQ(segments_dpl(&made), 1);
+}
+
+TEST(a_twin_ends_below_the_cut)
+{
+	const uint16_t wide = 0xC093, narrow = 0x4093;
+
+	check_twin(0, 0xFFFFFFFF, wide, CUT, CUT - 1);
+	check_twin(0x100, 0xFFFFF, narrow, CUT, 0xFFFFF);
+	check_twin(CUT - 0x10, 0xFFFFF, narrow, CUT, 0xF);
+	check_twin(0, 0xFFFFFFFF, wide, COMPRESSION_NO_CUT, 0xFFFFFFFF);
+	check_twin(0, 0xFFFFFFFF, wide | 0x60, CUT, CUT - 1);
+}
+
+TEST(what_has_no_safe_twin_is_refused)
+{
+	const struct vcpu_segment_register refused[] = {
+	        {.attributes = 0xC093, .usable = false, .limit = 0xFFFFFFFF},
+	        {.attributes = 0xC097, .usable = true, .limit = 0xFFF}, /* expands down */
+	        {.attributes = 0xC093, .usable = true, .base = CUT, .limit = 0xFFF},
+	        {.attributes = 0xC093, .usable = true, .base = CUT - 0xFFF, .limit = 0xFFFFFFFF},
+	};
+	struct descriptor twin;
+
+	for (unsigned int i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		CHECK(!compression_make_twin(&refused[i], CUT, &twin));
+}
+
 TEST(selectors_of_code_and_stack_name_the_real_ring)
 {
 	CHECK_EQ(compression_selector(0x08, 0), 0x09);

@@ -1,7 +1,7 @@
 /* Random page tables, random accesses: memory through the translation buffer must look exactly as
- * through a plain walk for each byte, down to every accessed and dirty bit. The walk here is an own
- * one. Two machines have the same memory; the buffer is flushed only when the tables change. */
-#include "tests/monitor/memory/small_machine.h"
+ * through a plain walk for each byte, down to every accessed and dirty bit. Two machines have the
+ * same memory; the buffer is flushed only when the tables change. */
+#include "tests/monitor/memory/plain_walk.h"
 
 #include "monitor/cpu/identity.h"
 
@@ -11,9 +11,7 @@
 #define TABLES_END  (TABLE_PAGES * 0x1000)
 #define WIDEST      12
 
-enum access { READ, WRITE, EXECUTE };
-
-static struct small_machine buffered, plain;
+static struct small_machine buffered;
 static uint64_t state = 0x853C49E6748FEA9Bull;
 
 static uint32_t random_below(uint32_t end)
@@ -31,83 +29,6 @@ static bool chance(uint32_t one_in)
 
 /* The plain machine. */
 
-static uint64_t plain_entry(uint64_t at, bool wide)
-{
-	if (at >= SMALL_RAM)
-		return wide ? UINT64_MAX : UINT32_MAX;
-	return wide ? small_get64(&plain, (uint32_t)at) : small_get32(&plain, (uint32_t)at);
-}
-
-static void plain_set(uint64_t at, uint32_t bits)
-{
-	if (at < SMALL_RAM)
-		small_put32(&plain, (uint32_t)at, small_get32(&plain, (uint32_t)at) | bits);
-}
-
-static int plain_translate_pae(const struct vcpu *vcpu, uint32_t at, enum access access, bool user,
-                               uint64_t *physical)
-{
-	bool nx = vcpu->efer & VCPU_EFER_NXE;
-	int base = (access == WRITE) * 2 + user * 4 + (access == EXECUTE && nx) * 16;
-	uint64_t bad = 0x7FFFFFF000000000ull | (nx ? 0 : BIT_XD);
-	uint64_t pointer = vcpu->pdptes[at >> 30];
-	if (!(pointer & BIT_P))
-		return base;
-	uint64_t pde_at = (pointer & 0xFFFFFF000ull) + 8 * (at >> 21 & 511);
-	uint64_t pde = plain_entry(pde_at, true), pte = pde, pte_at = pde_at;
-	if (!(pde & BIT_P))
-		return base;
-	if (pde & (bad | (pde & BIT_PS ? 0x1FE000 : 0)))
-		return base | 9;
-	if (!(pde & BIT_PS)) {
-		pte_at = (pde & 0xFFFFFF000ull) + 8 * (at >> 12 & 511);
-		pte = plain_entry(pte_at, true);
-		if (!(pte & BIT_P))
-			return base;
-		if (pte & bad)
-			return base | 9;
-	}
-	uint64_t rights = pde & pte;
-	if ((user && !(rights & BIT_US)) || (access == EXECUTE && ((pde | pte) & BIT_XD)))
-		return base | 1;
-	if (access == WRITE && !(rights & BIT_RW) && (user || (vcpu->cr0 & VCPU_CR0_WP)))
-		return base | 1;
-	plain_set(pde_at, BIT_A);
-	plain_set(pte_at, BIT_A | (access == WRITE ? BIT_D : 0));
-	*physical = pde & BIT_PS ? (pde & 0xFFFE00000ull) + (at & 0x1FFFFF)
-	                         : (pte & 0xFFFFFF000ull) + (at & 0xFFF);
-	return -1;
-}
-
-static int plain_translate_two(const struct vcpu *vcpu, uint32_t at, enum access access, bool user,
-                               uint64_t *physical)
-{
-	int base = (access == WRITE) * 2 + user * 4;
-	uint64_t pde_at = (vcpu->cr3 & 0xFFFFF000) + 4 * (at >> 22);
-	uint32_t pde = (uint32_t)plain_entry(pde_at, false), pte = pde;
-	uint64_t pte_at = pde_at;
-	bool large = (pde & BIT_PS) && (vcpu->cr4 & VCPU_CR4_PSE);
-	if (!(pde & BIT_P))
-		return base;
-	if (large && (pde & 0x3FE000))
-		return base | 9;
-	if (!large) {
-		pte_at = (pde & 0xFFFFF000) + 4ull * (at >> 12 & 1023);
-		pte = (uint32_t)plain_entry(pte_at, false);
-		if (!(pte & BIT_P))
-			return base;
-	}
-	if (user && !(pde & pte & BIT_US))
-		return base | 1;
-	if (access == WRITE && !(pde & pte & BIT_RW) && (user || (vcpu->cr0 & VCPU_CR0_WP)))
-		return base | 1;
-	plain_set(pde_at, BIT_A);
-	plain_set(pte_at, BIT_A | (access == WRITE ? BIT_D : 0));
-	*physical =
-	        large ? (pde & 0xFFC00000) + (at & 0x3FFFFF) : (pte & 0xFFFFF000) + (at & 0xFFF);
-	return -1;
-}
-
 struct plain_result {
 	int error; /* -1: none */
 	uint32_t fault_at;
@@ -115,15 +36,13 @@ struct plain_result {
 };
 
 /* How many bytes come before the first that faults; `size` when none does. */
-static size_t plain_translate(const struct vcpu *vcpu, uint32_t at, size_t size, enum access access,
-                              bool user, uint64_t *physical, struct plain_result *result)
+static size_t plain_translate_bytes(const struct vcpu *vcpu, uint32_t at, size_t size,
+                                    enum access access, bool user, uint64_t *physical,
+                                    struct plain_result *result)
 {
 	for (size_t i = 0; i < size; i++) {
 		uint32_t byte = at + (uint32_t)i;
-		result->error =
-		        vcpu->cr4 & VCPU_CR4_PAE
-		                ? plain_translate_pae(vcpu, byte, access, user, &physical[i])
-		                : plain_translate_two(vcpu, byte, access, user, &physical[i]);
+		result->error = plain_translate(vcpu, byte, access, user, &physical[i]);
 		result->fault_at = byte;
 		if (result->error >= 0)
 			return i;
@@ -138,7 +57,7 @@ static size_t plain_access(const struct vcpu *vcpu, uint32_t at, uint8_t *bytes,
 	size_t good;
 
 	*result = (struct plain_result){.error = -1};
-	good = plain_translate(vcpu, at, size, access, user, physical, result);
+	good = plain_translate_bytes(vcpu, at, size, access, user, physical, result);
 	if (access != EXECUTE && good < size)
 		return 0;
 	for (size_t i = 0; i < good; i++) {

@@ -52,6 +52,33 @@ TEST(a_function_that_is_called)
 	watch_and_run();
 }
 
+/* A function writes to the place that it returns to, which callers have gone back to before: mov
+ * ecx,4; call; inc eax; dec ecx; jnz back; hlt, and cmp ecx,2; jne out; mov byte [there],48; ret.
+ */
+TEST(the_place_that_is_returned_to)
+{
+	start();
+	run_write(0xB9, 0x04, 0x00, 0x00, 0x00, 0xE8, 0x05, 0x00, 0x00, 0x00, 0x40, 0x49, 0x75,
+	          0xF7, 0xF4, 0x83, 0xF9, 0x02, 0x75, 0x07, 0xC6, 0x05, 0x0A, 0x00, 0x01, 0x00,
+	          0x48, 0xC3);
+	run_machine.vm.vcpu.registers[VCPU_EAX] = 0;
+	watch_and_run();
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 0);
+}
+
+/* The first block falls into the second, which lies right behind it and is then written to: cmp
+ * ecx,0; jz out; inc eax; dec ecx; cmp ecx,2; jne first; mov byte [inc],48; jmp first; hlt. */
+TEST(a_block_that_is_fallen_into_in_a_loop)
+{
+	start();
+	run_write(0x83, 0xF9, 0x00, 0x74, 0x10, 0x40, 0x49, 0x83, 0xF9, 0x02, 0x75, 0xF4, 0xC6,
+	          0x05, 0x05, 0x00, 0x01, 0x00, 0x48, 0xEB, 0xEB, 0xF4);
+	run_machine.vm.vcpu.registers[VCPU_EAX] = 0;
+	run_machine.vm.vcpu.registers[VCPU_ECX] = 4;
+	watch_and_run();
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 0);
+}
+
 /* Only what was written is translated again. */
 TEST(code_and_data_on_one_page)
 {
