@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct world_area) == PAGE_SIZE, "the area fills its page"
 _Static_assert(offsetof(struct world_area, frame) % 4 == 0, "the processor pushes aligned");
 
 /* Fills in what never changes. */
-void world_start(const struct slot *slot);
+void world_start(struct slot *slot);
 
 /* With interrupts off. Returns with them off, too. False when the guest has got into virtual-8086
  * mode behind our back, which silicon does not let ring 1 do and TCG does: nothing can be said then
