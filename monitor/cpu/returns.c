@@ -62,14 +62,14 @@ static bool finish_same_level(struct vcpu *vcpu, struct way_back *back)
 /* A less privileged level does not inherit segments that it could not have loaded. */
 static void drop_inner_segments(struct vcpu *vcpu)
 {
-	static const enum vcpu_segment data[] = {VCPU_ES, VCPU_DS, VCPU_FS, VCPU_GS};
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++) {
+		const struct vcpu_segment_register *segment = &vcpu->segments[i];
 
-	for (unsigned int i = 0; i < sizeof(data) / sizeof(data[0]); i++) {
-		const struct vcpu_segment_register *segment = &vcpu->segments[data[i]];
-
-		if (!segment->usable ||
-		    (!segments_is_conforming(segment) && segments_dpl(segment) < vcpu->cpl))
-			segments_invalidate(vcpu, data[i]);
+		if (i == VCPU_CS || i == VCPU_SS ||
+		    (segment->usable && segments_dpl(segment) >= vcpu->cpl))
+			continue;
+		if (!segment->usable || !segments_is_conforming(segment))
+			segments_invalidate(vcpu, (enum vcpu_segment)i);
 	}
 }
 

@@ -35,10 +35,8 @@ static void doubt(struct shadow_tables *tables)
 	tables->kernel.changed = tables->user.changed = true;
 }
 
-static void set_present(const struct shadow_tables *tables, uint16_t selector, bool present)
+static inline void set_present(struct descriptor *shadow, bool present)
 {
-	struct descriptor *shadow = shadow_of(tables, selector);
-
 	shadow->access = (uint8_t)(present ? shadow->access | PRESENT : shadow->access & ~PRESENT);
 }
 
@@ -51,20 +49,21 @@ static bool page_is_used(const struct shadow_tables *tables, gpa_t page)
 	return false;
 }
 
-static void forget_user_code(struct shadow_tables *tables, uint16_t selector)
+static void forget_user_code(struct shadow_tables *tables, const struct descriptor *shadow)
 {
 	for (uint32_t i = tables->user_code_count; i--;)
-		if (tables->user_codes[i] == selector)
+		if (tables->user_codes[i] == shadow)
 			tables->user_codes[i] = tables->user_codes[--tables->user_code_count];
 }
 
 static void take_out(struct vm *vm, uint32_t number)
 {
 	struct shadow_tables *tables = vm->shadow_tables;
+	struct descriptor *shadow = shadow_of(tables, tables->entries[number].selector);
 	gpa_t source = tables->entries[number].source;
 
-	*shadow_of(tables, tables->entries[number].selector) = (struct descriptor){0};
-	forget_user_code(tables, tables->entries[number].selector);
+	*shadow = (struct descriptor){0};
+	forget_user_code(tables, shadow);
 	tables->entries[number] = tables->entries[--tables->count];
 	doubt(tables);
 	statistics_count(shadow_descriptors_dropped);
@@ -157,8 +156,8 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segme
 	        .written = written,
 	};
 	if (is_user_code(&written)) {
-		tables->user_codes[tables->user_code_count++] = (uint16_t)(selector & ~3u);
-		set_present(tables, selector, tables->user_code_is_open);
+		tables->user_codes[tables->user_code_count++] = shadow_of(tables, selector);
+		set_present(shadow_of(tables, selector), tables->user_code_is_open);
 	}
 	statistics_count(shadow_descriptors);
 	return true;
@@ -183,7 +182,7 @@ void shadow_tables_open_user_code(struct shadow_tables *tables, bool open)
 {
 	tables->user_code_is_open = open;
 	for (uint32_t i = 0; i < tables->user_code_count; i++)
-		set_present(tables, tables->user_codes[i], open);
+		set_present(tables->user_codes[i], open);
 }
 
 /* A register may hold what could not be loaded where it is by now: a task switch does not ask. */

@@ -39,8 +39,7 @@ struct shadow_tables {
 
 	struct shadow_tables_entry entries[SHADOW_TABLES_ENTRIES];
 	uint32_t count;
-	uint16_t user_codes[SHADOW_TABLES_ENTRIES]; /* where only ring 3 may go: selectors of
-	                                               entries */
+	struct descriptor *user_codes[SHADOW_TABLES_ENTRIES]; /* where only ring 3 may go */
 	uint32_t user_code_count;
 	bool user_code_is_open; /* ring 3 runs, or is about to */
 

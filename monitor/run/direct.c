@@ -141,11 +141,10 @@ bool direct_move_away(struct direct *direct, struct vcpu *vcpu)
 
 static inline bool level_is_usual(const struct vcpu *vcpu)
 {
-	if (vcpu->cpl == 0)
-		return true;
 	/* pushf shows both to ring 3, and the real ones are 1 and 0. */
-	return vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_IF &&
-	       !(vcpu->eflags & VCPU_EFLAGS_IOPL);
+	const uint32_t shown = VCPU_EFLAGS_IF | VCPU_EFLAGS_IOPL;
+
+	return vcpu->cpl == 0 || (vcpu->cpl == 3 && (vcpu->eflags & shown) == VCPU_EFLAGS_IF);
 }
 
 static inline bool is_usual(const struct vcpu *vcpu)

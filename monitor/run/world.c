@@ -118,16 +118,9 @@ void world_start(struct slot *slot)
 	                                         slot->base + SLOT_IDT};
 }
 
-bool world_enter(const struct slot *slot)
+bool world_judge(uint32_t vector)
 {
-	void (*cross)(struct world_area *) = (void (*)(struct world_area *))slot->cross;
-	uint32_t *vector = &slot->area->frame.vector;
-
-	*vector = WORLD_NO_VECTOR;
-	cross((struct world_area *)(slot->base + SLOT_AREA));
-	if (*vector < TRAP_VECTORS)
-		return true;
-	if (*vector != WORLD_FROM_V86)
+	if (vector != WORLD_FROM_V86)
 		panic("the world switch came back without a trap");
 	return false;
 }
