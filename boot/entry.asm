@@ -70,9 +70,7 @@ boot_entry:
         pop     edx
         mov     esp, start_stack_top
         xor     ebp, ebp                ; the backtrace ends here
-        push    edx
-        push    eax
-        mov     ecx, start
+        mov     ecx, start              ; its arguments are in EAX and EDX
         call    ecx                     ; does not return: start() ends in machine_stop()
 
 ; All 4 GB as they are, in pages of 2 MB.

@@ -30,9 +30,8 @@ enter:
         mov     fs, eax
         mov     gs, eax
         cld
-        push    esp
+        mov     eax, esp                ; the frame
         call    trap_dispatch
-        add     esp, 4
         pop     gs
         pop     fs
         pop     es

@@ -7,12 +7,13 @@ HYPERVISOR_DIR     := $(BUILD)/hypervisor
 HYPERVISOR_OBJECTS := $(patsubst %,$(HYPERVISOR_DIR)/%.o,$(basename $(HYPERVISOR_SOURCES)))
 HYPERVISOR_ELF     := $(BUILD)/ringfence.elf
 
-# Only integer registers: the FPU and the vector registers belong to the guests.
-HYPERVISOR_CFLAGS := -std=gnu17 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -nostdlib \
+# Only integer registers: the FPU and the vector registers belong to the guests. The first three
+# arguments are in EAX, EDX and ECX: a trap passes a dozen calls, and each saves some instructions.
+HYPERVISOR_CFLAGS := -std=gnu17 -m32 -march=i586 -mtune=generic -mgeneral-regs-only -ffreestanding -nostdlib \
                     -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
                     -fno-omit-frame-pointer -fno-shrink-wrap -fno-optimize-sibling-calls -fcf-protection=none \
                     -fno-tree-loop-distribute-patterns -mpreferred-stack-boundary=2 \
-                    -fno-common -O2 -g -I. $(WARNINGS) -DRINGFENCE_VERSION='"$(VERSION)"' -MMD -MP
+                    -mregparm=3 -fno-common -O2 -g -I. $(WARNINGS) -DRINGFENCE_VERSION='"$(VERSION)"' -MMD -MP
 HYPERVISOR_LINK  := ld -m elf_i386 -nostdlib -z max-page-size=4096 -z noexecstack \
                     --no-warn-rwx-segments --build-id=none -T linker.ld
 

@@ -1,11 +1,12 @@
 ## make interpret-here  a program that runs guests on this computer, without a machine underneath
 
 HERE_SOURCES  = tests/monitor/run/interpret_here.c $(filter monitor/%,$(PURE_SOURCES)) \
-                kernel/print.c kernel/string.c kernel/divide.c
+                kernel/print.c kernel/string.c kernel/divide.c kernel/statistics.c
 HERE_FLAGS    = $(filter-out -mgeneral-regs-only,$(HYPERVISOR_CFLAGS)) -mno-sse
 HERE_OBJECTS  = $(HERE_SOURCES:%.c=$(BUILD)/here/%.o) $(BUILD)/here/tests/monitor/run/interpret_here_entry.o
 
-$(BUILD)/here/%.o: %.c
+# A changed flag rebuilds everything, as in mk/hypervisor.mk.
+$(BUILD)/here/%.o: %.c mk/hypervisor.mk
 	@mkdir -p $(@D)
 	$(CC) $(HERE_FLAGS) -c $< -o $@
 

@@ -145,10 +145,22 @@ static bool combine(struct vcpu_event *event, const struct vcpu_event *nested)
 
 static bool deliver_debug(struct vcpu *vcpu, uint32_t met);
 
+/* More than any chain that ends has: #AC alone is benign and can be raised by its own delivery, to
+ * a handler in ring 3 whose stack is misaligned. There a processor goes on for ever and takes no
+ * interrupt. */
+#define TRIES_MOST 16
+
+static void give_up(struct vcpu *vcpu, const struct vcpu_event *event)
+{
+	vm_stop(vcpu, "the delivery of vector %u runs into itself again and again at eip=%08x",
+	        event->vector, vcpu->eip);
+}
+
 /* A switch to a task with the T bit has earned a #DB before the task's first instruction. */
 void events_deliver(struct vcpu *vcpu)
 {
 	struct vcpu_event event = take_event(vcpu);
+	unsigned int tries = 0;
 
 	vcpu->delivering = true;
 	vcpu->chain_length = 0;
@@ -159,6 +171,8 @@ void events_deliver(struct vcpu *vcpu)
 		chain_add(vcpu, &nested);
 		if (!combine(&event, &nested))
 			shut_down(vcpu);
+		else if (++tries == TRIES_MOST)
+			give_up(vcpu, &event);
 	}
 	vcpu->delivering = false;
 	if (vcpu->debug_met && !vcpu->vm->ended)

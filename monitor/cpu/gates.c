@@ -9,6 +9,10 @@
 #define GATE_SIZE       8u
 #define ERROR_IDT       2u
 
+/* Present, 32 bits wide, an interrupt or a trap gate. */
+#define USUAL_GATE      (VCPU_ATTRIBUTE_PRESENT | SEGMENTS_TYPE_32BIT | GATE_INTERRUPT)
+#define USUAL_GATE_MASK (USUAL_GATE | VCPU_ATTRIBUTE_S | (VCPU_ATTRIBUTE_TYPE & ~GATE_TRAP))
+
 struct gates_target gates_unpack(struct segments_descriptor descriptor)
 {
 	bool wide = descriptor.high >> 8 & SEGMENTS_TYPE_32BIT;
@@ -27,11 +31,6 @@ void gates_enter(struct vcpu *vcpu, const struct vcpu_segment_register *code, un
 	vcpu->segments[VCPU_CS].selector = (uint16_t)((code->selector & ~3u) | level);
 	vcpu->cpl = (uint8_t)level;
 	vcpu->eip = eip;
-}
-
-bool gates_check_eip(struct vcpu *vcpu, const struct vcpu_segment_register *code, uint32_t eip)
-{
-	return eip <= code->limit || fault_raise_with_error(vcpu, FAULT_GP, 0);
 }
 
 /* Code that a gate names, at this level or a more privileged one; the selector's RPL is ignored. */
@@ -154,6 +153,11 @@ static bool raise_for_vector(struct vcpu *vcpu, enum fault_vector fault, uint8_t
 	return fault_raise_with_error(vcpu, fault, vector * GATE_SIZE + ERROR_IDT);
 }
 
+static unsigned int gate_dpl(struct segments_descriptor gate)
+{
+	return gate.high >> (8 + VCPU_ATTRIBUTE_DPL_SHIFT) & 3;
+}
+
 static bool is_idt_gate(unsigned int type)
 {
 	return type == SEGMENTS_TYPE_TASK_GATE ||
@@ -164,18 +168,16 @@ static bool read_gate(struct vcpu *vcpu, const struct vcpu_event *event,
                       struct segments_descriptor *descriptor)
 {
 	uint32_t at = event->vector * GATE_SIZE;
-	struct vcpu_segment_register gate;
+	unsigned int type;
 
 	if (at + GATE_SIZE - 1 > vcpu->idtr.limit)
 		return raise_for_vector(vcpu, FAULT_GP, event->vector);
-	if (!linear_read(vcpu, gva(vcpu->idtr.base + at), descriptor, sizeof(*descriptor),
-	                 LINEAR_AS_SUPERVISOR))
+	if (!linear_read_descriptor(vcpu, gva(vcpu->idtr.base + at), descriptor))
 		return false;
-	gate = segments_unpack(0, *descriptor);
-	if (!is_idt_gate(segments_system_type(&gate)) ||
-	    (event->is_software && segments_dpl(&gate) < vcpu->cpl))
+	type = descriptor->high >> 8 & (VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_TYPE);
+	if (!is_idt_gate(type) || (event->is_software && gate_dpl(*descriptor) < vcpu->cpl))
 		return raise_for_vector(vcpu, FAULT_GP, event->vector);
-	if (!segments_is_present(&gate))
+	if (!(descriptor->high >> 8 & VCPU_ATTRIBUTE_PRESENT))
 		return raise_for_vector(vcpu, FAULT_NP, event->vector);
 	return true;
 }
@@ -207,7 +209,7 @@ static void build_frame(const struct vcpu *vcpu, const struct vcpu_event *event,
 		stack_add(frame, event->error);
 }
 
-static void enter_handler(struct vcpu *vcpu, unsigned int type)
+static inline void enter_handler(struct vcpu *vcpu, unsigned int type)
 {
 	if (segments_is_v86(vcpu))
 		for (unsigned int i = 0; i < 4; i++)
@@ -217,7 +219,107 @@ static void enter_handler(struct vcpu *vcpu, unsigned int type)
 		vcpu->eflags &= ~VCPU_EFLAGS_IF;
 }
 
-bool gates_deliver(struct vcpu *vcpu, const struct vcpu_event *event)
+/* A delivery that meets nothing unusual: no word of it can fault, and all of its frame is in one
+ * page. It is found before anything is written, so that whatever it does not know can be left to
+ * the exact way. */
+struct usual {
+	const struct vcpu_segment_register *code, *ss;
+	uint32_t gate; /* its second word */
+	uint32_t eip, esp;
+	uint16_t code_selector, ss_selector;
+};
+
+static inline bool find_usual_handler(struct vcpu *vcpu, const struct vcpu_event *event,
+                                      struct usual *usual)
+{
+	const uint16_t kind = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_CODE;
+	uint32_t at = event->vector * GATE_SIZE;
+	struct segments_descriptor gate;
+	const uint8_t *bytes;
+
+	bytes = linear_find_span(vcpu, gva(vcpu->idtr.base + at), GATE_SIZE, LINEAR_READ,
+	                         LINEAR_AS_SUPERVISOR);
+	if (!bytes || at + GATE_SIZE - 1 > vcpu->idtr.limit || segments_is_v86(vcpu))
+		return false;
+	__builtin_memcpy(&gate, bytes, sizeof(gate));
+	usual->gate = gate.high;
+	usual->eip = (gate.low & 0xFFFF) | (gate.high & 0xFFFF0000);
+	usual->code_selector = (uint16_t)(gate.low >> 16);
+	usual->code = segments_recall(vcpu, usual->code_selector);
+	return usual->code && (gate.high >> 8 & USUAL_GATE_MASK) == USUAL_GATE &&
+	       (!event->is_software || gate_dpl(gate) >= vcpu->cpl) &&
+	       segments_has(usual->code, kind | VCPU_ATTRIBUTE_CONFORMS, kind) &&
+	       segments_dpl(usual->code) <= vcpu->cpl && usual->eip <= usual->code->limit;
+}
+
+static inline bool find_usual_stack(struct vcpu *vcpu, struct usual *usual)
+{
+	unsigned int level = segments_dpl(usual->code);
+
+	if (level == vcpu->cpl) {
+		usual->ss = &vcpu->segments[VCPU_SS];
+		usual->esp = vcpu->registers[VCPU_ESP];
+		return true;
+	}
+	if (!tasks_recall_stack(vcpu, level, &usual->ss_selector, &usual->esp))
+		return false;
+	usual->ss = segments_recall(vcpu, usual->ss_selector);
+	return usual->ss && usual->ss != usual->code && (usual->ss_selector & 3u) == level &&
+	       segments_dpl(usual->ss) == level;
+}
+
+static inline void put(uint8_t **top, uint32_t value)
+{
+	*top -= 4;
+	__builtin_memcpy(*top, &value, 4);
+}
+
+static inline void write_usual(const struct vcpu *vcpu, const struct vcpu_event *event, bool inward,
+                               uint8_t *top)
+{
+	if (inward) {
+		put(&top, vcpu->segments[VCPU_SS].selector);
+		put(&top, vcpu->registers[VCPU_ESP]);
+	}
+	put(&top, vcpu->eflags | (event->is_fault ? VCPU_EFLAGS_RF : 0));
+	put(&top, vcpu->segments[VCPU_CS].selector);
+	put(&top, vcpu->eip);
+	if (event->has_error)
+		put(&top, event->error);
+}
+
+/* False: nothing has been done. */
+static bool deliver_usual(struct vcpu *vcpu, const struct vcpu_event *event)
+{
+	struct usual usual;
+	uint32_t size;
+	uint8_t *room;
+	bool inward;
+
+	if (!find_usual_handler(vcpu, event, &usual) || !find_usual_stack(vcpu, &usual))
+		return false;
+	inward = usual.ss != &vcpu->segments[VCPU_SS];
+	size = event->has_error ? 16 : 12;
+	if (inward)
+		size += 8;
+	usual.esp -= size;
+	room = stack_find(vcpu, usual.ss, usual.esp, size, LINEAR_WRITE,
+	                  inward ? LINEAR_AS_SUPERVISOR : LINEAR_AS_CPL);
+	if (!room)
+		return false;
+	write_usual(vcpu, event, inward, room + size);
+	if (inward)
+		segments_put(vcpu, VCPU_SS, usual.ss, usual.ss_selector);
+	vcpu->registers[VCPU_ESP] = usual.esp;
+	vcpu->cpl = (uint8_t)segments_dpl(usual.code);
+	vcpu->eip = usual.eip;
+	segments_put(vcpu, VCPU_CS, usual.code,
+	             (uint16_t)((usual.code_selector & ~3u) | vcpu->cpl));
+	enter_handler(vcpu, usual.gate >> 8 & VCPU_ATTRIBUTE_TYPE);
+	return true;
+}
+
+static bool deliver_exactly(struct vcpu *vcpu, const struct vcpu_event *event)
 {
 	struct segments_descriptor gate;
 	struct vcpu_segment_register code;
@@ -241,4 +343,9 @@ bool gates_deliver(struct vcpu *vcpu, const struct vcpu_event *event)
 		return false;
 	enter_handler(vcpu, type);
 	return true;
+}
+
+bool gates_deliver(struct vcpu *vcpu, const struct vcpu_event *event)
+{
+	return deliver_usual(vcpu, event) || deliver_exactly(vcpu, event);
 }

@@ -27,7 +27,12 @@ bool gates_deliver(struct vcpu *vcpu, const struct vcpu_event *event);
 /* The end of every transfer to code that has been checked: CS, CPL and eip. */
 void gates_enter(struct vcpu *vcpu, const struct vcpu_segment_register *code, unsigned int level,
                  uint32_t eip);
+
 /* Raises #GP(0). */
-bool gates_check_eip(struct vcpu *vcpu, const struct vcpu_segment_register *code, uint32_t eip);
+static inline bool gates_check_eip(struct vcpu *vcpu, const struct vcpu_segment_register *code,
+                                   uint32_t eip)
+{
+	return eip <= code->limit || fault_raise_with_error(vcpu, FAULT_GP, 0);
+}
 
 #endif

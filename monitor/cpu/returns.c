@@ -62,14 +62,14 @@ static bool finish_same_level(struct vcpu *vcpu, struct way_back *back)
 /* A less privileged level does not inherit segments that it could not have loaded. */
 static void drop_inner_segments(struct vcpu *vcpu)
 {
-	static const enum vcpu_segment data[] = {VCPU_ES, VCPU_DS, VCPU_FS, VCPU_GS};
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++) {
+		const struct vcpu_segment_register *segment = &vcpu->segments[i];
 
-	for (unsigned int i = 0; i < sizeof(data) / sizeof(data[0]); i++) {
-		const struct vcpu_segment_register *segment = &vcpu->segments[data[i]];
-
-		if (!segment->usable ||
-		    (!segments_is_conforming(segment) && segments_dpl(segment) < vcpu->cpl))
-			segments_invalidate(vcpu, data[i]);
+		if (i == VCPU_CS || i == VCPU_SS ||
+		    (segment->usable && segments_dpl(segment) >= vcpu->cpl))
+			continue;
+		if (!segment->usable || !segments_is_conforming(segment))
+			segments_invalidate(vcpu, (enum vcpu_segment)i);
 	}
 }
 
@@ -172,6 +172,84 @@ static bool return_in_protected_mode(struct vcpu *vcpu, struct way_back *back)
 	return done;
 }
 
+/* An iret that meets nothing unusual: between 32-bit stacks, to segments of the GDT, with a frame
+ * that is in one page. All of it is found before anything changes, so that whatever it does not
+ * know can be left to the exact way. */
+struct usual {
+	uint32_t eip, cs_selector, eflags, esp, ss_selector; /* as they lie on the stack */
+	const struct vcpu_segment_register *cs, *ss;
+	unsigned int level;
+};
+
+#define USUAL_INNER 12u /* a return to the same level has no ESP and SS */
+#define USUAL_OUTER 20u
+
+static inline const uint8_t *find_usual_frame(struct vcpu *vcpu, uint32_t size)
+{
+	return stack_find(vcpu, &vcpu->segments[VCPU_SS], vcpu->registers[VCPU_ESP], size,
+	                  LINEAR_READ, LINEAR_AS_CPL);
+}
+
+static inline bool find_usual_code(struct vcpu *vcpu, struct usual *usual)
+{
+	const uint16_t kind = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_CODE;
+
+	usual->level = usual->cs_selector & 3;
+	usual->cs = segments_recall(vcpu, (uint16_t)usual->cs_selector);
+	return usual->cs && usual->level >= vcpu->cpl &&
+	       segments_has(usual->cs, kind | VCPU_ATTRIBUTE_CONFORMS, kind) &&
+	       segments_dpl(usual->cs) == usual->level && usual->eip <= usual->cs->limit;
+}
+
+static inline bool find_usual_stack(struct vcpu *vcpu, struct usual *usual)
+{
+	const uint16_t kind = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_WRITABLE | VCPU_ATTRIBUTE_BIG;
+
+	usual->ss = segments_recall(vcpu, (uint16_t)usual->ss_selector);
+	return usual->ss && usual->ss != usual->cs && (usual->ss_selector & 3) == usual->level &&
+	       segments_has(usual->ss, kind | VCPU_ATTRIBUTE_CODE, kind) &&
+	       segments_dpl(usual->ss) == usual->level;
+}
+
+static bool find_usual_return(struct vcpu *vcpu, struct usual *usual)
+{
+	const uint8_t *outer = find_usual_frame(vcpu, USUAL_OUTER);
+	const uint8_t *frame = outer ? outer : find_usual_frame(vcpu, USUAL_INNER);
+
+	if (!frame || vcpu->eflags & (VCPU_EFLAGS_VM | VCPU_EFLAGS_NT))
+		return false;
+	__builtin_memcpy(usual, frame, USUAL_INNER);
+	if (usual->eflags & VCPU_EFLAGS_VM || !find_usual_code(vcpu, usual))
+		return false;
+	if (usual->level == vcpu->cpl)
+		return true;
+	if (!outer)
+		return false;
+	__builtin_memcpy(usual, frame, USUAL_OUTER);
+	return find_usual_stack(vcpu, usual);
+}
+
+/* False: nothing has been done. */
+static bool return_usual(struct vcpu *vcpu)
+{
+	struct usual usual;
+
+	if (!find_usual_return(vcpu, &usual))
+		return false;
+	vcpu->eflags = control_merge_eflags(vcpu, usual.eflags, 4);
+	vcpu->eip = usual.eip;
+	segments_put(vcpu, VCPU_CS, usual.cs, (uint16_t)usual.cs_selector);
+	if (usual.level == vcpu->cpl) {
+		vcpu->registers[VCPU_ESP] += USUAL_INNER;
+		return true;
+	}
+	vcpu->cpl = (uint8_t)usual.level;
+	segments_put(vcpu, VCPU_SS, usual.ss, (uint16_t)usual.ss_selector);
+	vcpu->registers[VCPU_ESP] = usual.esp;
+	drop_inner_segments(vcpu);
+	return true;
+}
+
 static bool interrupt_return(struct vcpu *vcpu, struct way_back *back)
 {
 	if (segments_is_v86(vcpu))
@@ -188,9 +266,14 @@ static bool interrupt_return(struct vcpu *vcpu, struct way_back *back)
 /* NMIs are let in again also by an iret that faults. */
 bool transfer_interrupt_return(struct vcpu *vcpu, unsigned int operand_size)
 {
-	struct way_back back = {.size = operand_size};
+	struct way_back back;
 
 	vcpu->nmi_blocked = false;
+	if (operand_size == 4 && return_usual(vcpu)) {
+		vcpu->keeps_resume = true;
+		return true;
+	}
+	back = (struct way_back){.size = operand_size};
 	if (!interrupt_return(vcpu, &back))
 		return false;
 	vcpu->keeps_resume = true;

@@ -1,9 +1,6 @@
 #include "monitor/cpu/segments.h"
 
-#include "monitor/memory/linear.h"
-
-#define SELECTOR_LOCAL 4u
-#define ERROR_MASK     0xFFFCu
+#define ERROR_MASK 0xFFFCu
 
 #define HIGH_BASE     0xFF000000u
 #define HIGH_RIGHTS   0x00FFFF00u
@@ -70,17 +67,12 @@ static bool find_descriptor(const struct vcpu *vcpu, uint16_t selector, gva_t *a
 {
 	uint32_t offset = selector & ~7u;
 
-	if (!(selector & SELECTOR_LOCAL)) {
+	if (!(selector & SEGMENTS_LOCAL)) {
 		*at = gva(vcpu->gdtr.base + offset);
 		return offset + 7 <= vcpu->gdtr.limit;
 	}
 	*at = gva(vcpu->ldtr.base + offset);
 	return vcpu->ldtr.usable && limit_allows(&vcpu->ldtr, offset, 8);
-}
-
-static bool read_descriptor(struct vcpu *vcpu, gva_t at, struct segments_descriptor *descriptor)
-{
-	return linear_read(vcpu, at, descriptor, sizeof(*descriptor), LINEAR_AS_SUPERVISOR);
 }
 
 bool segments_read_descriptor(struct vcpu *vcpu, uint16_t selector, uint8_t vector,
@@ -90,7 +82,7 @@ bool segments_read_descriptor(struct vcpu *vcpu, uint16_t selector, uint8_t vect
 
 	if (!find_descriptor(vcpu, selector, &at))
 		return segments_raise(vcpu, vector, selector);
-	return read_descriptor(vcpu, at, descriptor);
+	return linear_read_descriptor(vcpu, at, descriptor);
 }
 
 struct vcpu_segment_register segments_unpack(uint16_t selector,
@@ -123,6 +115,20 @@ bool segments_fetch(struct vcpu *vcpu, uint16_t selector, uint8_t vector,
 	return true;
 }
 
+struct segments_memo segments_memos[SEGMENTS_MEMOS];
+
+/* What no memo was made of yet is an empty descriptor, and that is not present. */
+bool segments_renew_memo(struct segments_memo *memo, struct segments_descriptor descriptor)
+{
+	const uint16_t kind = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_PRESENT | VCPU_ATTRIBUTE_ACCESSED;
+	struct vcpu_segment_register segment = segments_unpack(0, descriptor);
+
+	if (!segments_has(&segment, kind, kind))
+		return false;
+	*memo = (struct segments_memo){descriptor, segment};
+	return true;
+}
+
 /* `set` and `clear` are bits of the descriptor's type, which stands in its sixth byte. */
 bool segments_mark_descriptor(struct vcpu *vcpu, uint16_t selector, uint32_t set, uint32_t clear)
 {
@@ -138,10 +144,8 @@ bool segments_mark_descriptor(struct vcpu *vcpu, uint16_t selector, uint32_t set
 	return changed == old || linear_write(vcpu, at, &changed, 1, LINEAR_AS_SUPERVISOR);
 }
 
-bool segments_touch(struct vcpu *vcpu, struct vcpu_segment_register *segment)
+bool segments_touch_first(struct vcpu *vcpu, struct vcpu_segment_register *segment)
 {
-	if (segment->attributes & VCPU_ATTRIBUTE_ACCESSED)
-		return true;
 	if (!segments_mark_descriptor(vcpu, segment->selector, VCPU_ATTRIBUTE_ACCESSED, 0))
 		return false;
 	segment->attributes |= VCPU_ATTRIBUTE_ACCESSED;
@@ -199,6 +203,7 @@ bool segments_check_code(struct vcpu *vcpu, uint16_t selector, uint8_t vector,
 
 void segments_load_v86(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
 {
+	vcpu->loads++;
 	vcpu->segments[segment] = (struct vcpu_segment_register){
 	        .selector = selector,
 	        .attributes = V86_ATTRIBUTES,
@@ -210,6 +215,7 @@ void segments_load_v86(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t se
 
 void segments_invalidate(struct vcpu *vcpu, enum vcpu_segment segment)
 {
+	vcpu->loads++;
 	vcpu->segments[segment] = (struct vcpu_segment_register){.usable = false};
 }
 
@@ -229,6 +235,7 @@ bool segments_load(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t select
 	}
 	if (loaded.usable && !segments_touch(vcpu, &loaded))
 		return false;
+	vcpu->loads++;
 	vcpu->segments[segment] = loaded;
 	return true;
 }
@@ -237,7 +244,7 @@ bool segments_load(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t select
 static bool fetch_system(struct vcpu *vcpu, uint16_t selector, unsigned int type, unsigned int mask,
                          struct vcpu_segment_register *loaded)
 {
-	if (selector & SELECTOR_LOCAL)
+	if (selector & SEGMENTS_LOCAL)
 		return segments_raise(vcpu, FAULT_GP, selector);
 	if (!segments_fetch(vcpu, selector, FAULT_GP, loaded))
 		return false;
@@ -255,6 +262,7 @@ bool segments_load_ldt(struct vcpu *vcpu, uint16_t selector)
 	if (!segments_is_null(selector) &&
 	    !fetch_system(vcpu, selector, SEGMENTS_TYPE_LDT, UINT32_MAX, &loaded))
 		return false;
+	vcpu->loads++;
 	vcpu->ldtr = loaded;
 	return true;
 }
@@ -285,7 +293,7 @@ static bool query(struct vcpu *vcpu, uint16_t selector, uint32_t types, bool *go
 	*good = false;
 	if (segments_is_null(selector) || !find_descriptor(vcpu, selector, &at))
 		return true;
-	if (!read_descriptor(vcpu, at, descriptor))
+	if (!linear_read_descriptor(vcpu, at, descriptor))
 		return false;
 	seen = segments_unpack(selector, *descriptor);
 	if (!(seen.attributes & VCPU_ATTRIBUTE_S) && !(types >> segments_system_type(&seen) & 1))

@@ -4,6 +4,7 @@
 #ifndef MONITOR_CPU_SEGMENTS_H
 #define MONITOR_CPU_SEGMENTS_H
 
+#include "monitor/memory/linear.h"
 #include "monitor/state/fault.h"
 
 enum segment_access { SEGMENT_READ, SEGMENT_WRITE, SEGMENT_EXECUTE };
@@ -105,8 +106,14 @@ bool segments_check_data(struct vcpu *vcpu, uint16_t selector, unsigned int leve
 /* As a code segment that a return goes to: at the level of the selector's RPL. */
 bool segments_check_code(struct vcpu *vcpu, uint16_t selector, uint8_t vector,
                          struct vcpu_segment_register *loaded);
-/* Sets the accessed bit, in memory too if it is not there. */
-bool segments_touch(struct vcpu *vcpu, struct vcpu_segment_register *segment);
+/* Sets the accessed bit, in memory too if it is not there: only then the second function is needed.
+ */
+bool segments_touch_first(struct vcpu *vcpu, struct vcpu_segment_register *segment);
+
+static inline bool segments_touch(struct vcpu *vcpu, struct vcpu_segment_register *segment)
+{
+	return segment->attributes & VCPU_ATTRIBUTE_ACCESSED || segments_touch_first(vcpu, segment);
+}
 
 bool segments_load_ldt(struct vcpu *vcpu, uint16_t selector);
 bool segments_load_task(struct vcpu *vcpu, uint16_t selector);
@@ -125,10 +132,55 @@ struct vcpu_segment_register segments_unpack(uint16_t selector,
 /* Both at once; a null selector raises `vector` with 0. */
 bool segments_fetch(struct vcpu *vcpu, uint16_t selector, uint8_t vector,
                     struct vcpu_segment_register *segment);
+
+/* What descriptors say is remembered by content, as decoded instructions are: it counts only while
+ * the bytes in memory are those it was made from. */
+#define SEGMENTS_MEMOS 32u
+#define SEGMENTS_LOCAL 4u /* in a selector: the LDT */
+
+struct segments_memo {
+	struct segments_descriptor made_of;
+	struct vcpu_segment_register segment; /* its selector is nobody's */
+} __attribute__((aligned(32)));               /* a power of two is found without a multiplication */
+
+extern struct segments_memo segments_memos[SEGMENTS_MEMOS];
+
+bool segments_renew_memo(struct segments_memo *memo, struct segments_descriptor descriptor);
+
+/* segments_fetch() in fewer steps for a descriptor of the GDT that is code or data, present and
+ * accessed. NULL, with nothing raised, for whatever is unusual; then segments_fetch() finds out.
+ * What is found holds until the next is, for both may have the same place. No right is checked. */
+static inline const struct vcpu_segment_register *segments_recall(struct vcpu *vcpu,
+                                                                  uint16_t selector)
+{
+	uint32_t offset = selector & ~7u;
+	struct segments_memo *memo = &segments_memos[offset / 8 % SEGMENTS_MEMOS];
+	const uint8_t *bytes = linear_find_span(vcpu, gva(vcpu->gdtr.base + offset), 8, LINEAR_READ,
+	                                        LINEAR_AS_SUPERVISOR);
+	struct segments_descriptor now;
+
+	if (!bytes || selector & SEGMENTS_LOCAL || segments_is_null(selector) ||
+	    offset + 7 > vcpu->gdtr.limit)
+		return NULL;
+	__builtin_memcpy(&now, bytes, sizeof(now));
+	if ((memo->made_of.low != now.low || memo->made_of.high != now.high) &&
+	    !segments_renew_memo(memo, now))
+		return NULL;
+	return &memo->segment;
+}
+
 /* Raises `vector` with the selector as error code; false, as fault_raise. */
 bool segments_raise(struct vcpu *vcpu, uint8_t vector, uint16_t selector);
 /* Writes the accessed bit (or, for a task, the busy bit) back to the table in memory. */
 bool segments_mark_descriptor(struct vcpu *vcpu, uint16_t selector, uint32_t set, uint32_t clear);
+
+/* Into CS or SS, at the end of a transfer that has checked everything. */
+static inline void segments_put(struct vcpu *vcpu, enum vcpu_segment segment,
+                                const struct vcpu_segment_register *found, uint16_t selector)
+{
+	vcpu->segments[segment] = *found;
+	vcpu->segments[segment].selector = selector;
+}
 
 /* lar, lsl, verr, verw: never fault but for the memory. */
 bool segments_query_rights(struct vcpu *vcpu, uint16_t selector, bool *good, uint32_t *rights);

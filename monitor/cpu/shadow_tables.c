@@ -1,7 +1,5 @@
 #include "monitor/cpu/shadow_tables.h"
 
-#include <stddef.h>
-
 #include "kernel/statistics.h"
 #include "kernel/string.h"
 #include "monitor/cpu/compression.h"
@@ -31,10 +29,14 @@ static uint32_t shadow_limit(const struct shadow_tables *tables, uint16_t select
 	return shadow->limit_high_and_flags & DESCRIPTOR_GRANULAR ? limit << 12 | 0xFFF : limit;
 }
 
-static void set_present(const struct shadow_tables *tables, uint16_t selector, bool present)
+/* What was admitted has to be looked at again. */
+static void doubt(struct shadow_tables *tables)
 {
-	struct descriptor *shadow = shadow_of(tables, selector);
+	tables->kernel.changed = tables->user.changed = true;
+}
 
+static inline void set_present(struct descriptor *shadow, bool present)
+{
 	shadow->access = (uint8_t)(present ? shadow->access | PRESENT : shadow->access & ~PRESENT);
 }
 
@@ -47,16 +49,24 @@ static bool page_is_used(const struct shadow_tables *tables, gpa_t page)
 	return false;
 }
 
+static void forget_user_code(struct shadow_tables *tables, const struct descriptor *shadow)
+{
+	for (uint32_t i = tables->user_code_count; i--;)
+		if (tables->user_codes[i] == shadow)
+			tables->user_codes[i] = tables->user_codes[--tables->user_code_count];
+}
+
 static void take_out(struct vm *vm, uint32_t number)
 {
 	struct shadow_tables *tables = vm->shadow_tables;
+	struct descriptor *shadow = shadow_of(tables, tables->entries[number].selector);
+	uint16_t selector = tables->entries[number].selector;
 	gpa_t source = tables->entries[number].source;
 
-	uint16_t selector = tables->entries[number].selector;
-
-	*shadow_of(tables, selector) = (struct descriptor){0};
+	*shadow = (struct descriptor){0};
+	forget_user_code(tables, shadow);
 	tables->entries[number] = tables->entries[--tables->count];
-	tables->changed = true;
+	doubt(tables);
 	if (tables->taken_out)
 		tables->taken_out(vm, selector);
 	statistics_count(shadow_descriptors_dropped);
@@ -84,7 +94,7 @@ static void written(struct vm *vm, gpa_t at, uint32_t size)
 void shadow_tables_start(struct vm *vm, struct shadow_tables *tables)
 {
 	vm->shadow_tables = tables;
-	tables->changed = true;
+	doubt(tables);
 	watch_register(vm, WATCH_DESCRIPTORS, written);
 }
 
@@ -144,13 +154,14 @@ static bool put_in(struct vcpu *vcpu, uint16_t selector, const struct vcpu_segme
 	*shadow_of(tables, selector) = shadow;
 	tables->entries[tables->count++] = (struct shadow_tables_entry){
 	        .selector = (uint16_t)(selector & ~3u),
-	        .user_code = is_user_code(&written),
 	        .linear = linear,
 	        .source = source,
 	        .written = written,
 	};
-	if (is_user_code(&written))
-		set_present(tables, selector, tables->user_code_is_open);
+	if (is_user_code(&written)) {
+		tables->user_codes[tables->user_code_count++] = shadow_of(tables, selector);
+		set_present(shadow_of(tables, selector), tables->user_code_is_open);
+	}
 	statistics_count(shadow_descriptors);
 	return true;
 }
@@ -175,14 +186,11 @@ bool shadow_tables_list(struct vcpu *vcpu, const struct vcpu_segment_register *h
 	return admit(vcpu, held);
 }
 
-static void open_user_code(struct shadow_tables *tables, bool open)
+void shadow_tables_open_user_code(struct shadow_tables *tables, bool open)
 {
-	if (tables->user_code_is_open == open)
-		return;
 	tables->user_code_is_open = open;
-	for (uint32_t i = 0; i < tables->count; i++)
-		if (tables->entries[i].user_code)
-			set_present(tables, tables->entries[i].selector, open);
+	for (uint32_t i = 0; i < tables->user_code_count; i++)
+		set_present(tables->user_codes[i], open);
 }
 
 /* A register may hold what could not be loaded where it is by now: a task switch does not ask. */
@@ -244,43 +252,21 @@ static void follow_tables(struct vcpu *vcpu)
 			moved = has_moved(vcpu, &tables->entries[i]);
 		before = &tables->entries[i];
 	}
-	if (moved)
-		forget(vcpu->vm);
 	tables->gdtr = vcpu->gdtr;
 	tables->ldtr = vcpu->ldtr;
 	tables->flushes = vcpu->flushes;
-	tables->changed |= moved;
+	if (!moved)
+		return;
+	forget(vcpu->vm);
+	doubt(tables);
 }
 
-/* Selector and attributes at once. A null selector has no attributes, so `usable` needs no look. */
-static inline uint32_t first_word(const struct vcpu_segment_register *segment)
+static bool admit_each(struct vcpu *vcpu, const struct shadow_tables_level *level, bool all)
 {
-	uint32_t word;
-
-	__builtin_memcpy(&word, segment, sizeof(word));
-	return word;
-}
-_Static_assert(offsetof(struct vcpu_segment_register, attributes) == 2,
-               "first_word() has the selector and the attributes");
-
-static inline bool is_admitted(const struct shadow_tables *tables, const struct vcpu *vcpu,
-                               unsigned int number)
-{
-	const struct vcpu_segment_register *held = &vcpu->segments[number];
-	const struct vcpu_segment_register *before = &tables->admitted[number];
-
-	return first_word(held) == first_word(before) && held->base == before->base &&
-	       held->limit == before->limit;
-}
-
-static bool admit_each(struct vcpu *vcpu, bool all)
-{
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
-
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++) {
 		if (!suits(vcpu, (enum vcpu_segment)i))
 			return false;
-		if (!all && is_admitted(tables, vcpu, i))
+		if (!all && !shadow_tables_difference(&vcpu->segments[i], &level->admitted[i]))
 			continue;
 		if (!admit(vcpu, &vcpu->segments[i]))
 			return false;
@@ -288,32 +274,51 @@ static bool admit_each(struct vcpu *vcpu, bool all)
 	return true;
 }
 
+/* A register that is unusable holds 0, whatever null selector the guest sees. */
+static uint16_t real_selector(const struct vcpu *vcpu, unsigned int number)
+{
+	const struct vcpu_segment_register *segment = &vcpu->segments[number];
+
+	if (number == VCPU_CS || number == VCPU_SS)
+		return compression_selector(segment->selector, vcpu->cpl);
+	return segment->usable || segments_is_null(segment->selector) ? segment->selector : 0;
+}
+
+static void note_admitted(const struct vcpu *vcpu, struct shadow_tables_level *level)
+{
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++) {
+		level->admitted[i] = vcpu->segments[i];
+		level->given[i] = real_selector(vcpu, i);
+	}
+	level->code_limit = shadow_limit(vcpu->vm->shadow_tables, vcpu->segments[VCPU_CS].selector);
+}
+
 /* Making room may take out what was admitted a moment ago; then all are admitted once more, and
  * there is room. */
-static bool admit_anew(struct vcpu *vcpu)
+static bool admit_anew(struct vcpu *vcpu, struct shadow_tables_level *level)
 {
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
-	bool all = tables->changed;
+	bool all = level->changed;
 
 	do {
-		tables->changed = false;
-		if (!admit_each(vcpu, all)) {
-			tables->changed = true;
+		level->changed = false;
+		if (!admit_each(vcpu, level, all)) {
+			level->changed = true;
 			return false;
 		}
 		all = true;
-	} while (tables->changed);
-	memcpy(tables->admitted, vcpu->segments, sizeof(tables->admitted));
-	tables->code_limit = shadow_limit(tables, vcpu->segments[VCPU_CS].selector);
+	} while (level->changed);
+	note_admitted(vcpu, level);
 	return true;
 }
 
-static bool is_unchanged(const struct shadow_tables *tables, const struct vcpu *vcpu)
+/* Only the level has changed, most of the time, and what is held is what was admitted there. */
+static bool is_unchanged(const struct shadow_tables_level *level, const struct vcpu *vcpu)
 {
+	uint32_t changed = 0;
+
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
-		if (!is_admitted(tables, vcpu, i))
-			return false;
-	return tables->user_code_is_open == (vcpu->cpl == 3 || tables->user_code_stays);
+		changed |= shadow_tables_difference(&vcpu->segments[i], &level->admitted[i]);
+	return !changed && !level->changed;
 }
 
 void shadow_tables_follow(struct vcpu *vcpu)
@@ -326,20 +331,27 @@ void shadow_tables_follow(struct vcpu *vcpu)
 		follow_tables(vcpu);
 }
 
-bool shadow_tables_admit(struct vcpu *vcpu)
+bool shadow_tables_admit_slowly(struct vcpu *vcpu)
 {
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	struct shadow_tables_level *level = shadow_tables_level(vcpu);
 
 	shadow_tables_follow(vcpu);
-	if (!tables->changed && is_unchanged(tables, vcpu))
-		return true;
-	open_user_code(tables, vcpu->cpl == 3 || tables->user_code_stays);
-	return admit_anew(vcpu);
+	if (!is_unchanged(level, vcpu) && !admit_anew(vcpu, level))
+		return false;
+	level->loads = vcpu->loads;
+	return true;
+}
+
+/* The other level does not know of it. */
+static void note_load(struct vcpu *vcpu, struct shadow_tables_level *level)
+{
+	if (level->loads == vcpu->loads++)
+		level->loads = vcpu->loads;
 }
 
 void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
 {
-	struct shadow_tables *tables = vcpu->vm->shadow_tables;
+	struct shadow_tables_level *level = shadow_tables_level(vcpu);
 	struct segments_descriptor guest;
 	gva_t linear;
 	gpa_t source;
@@ -349,7 +361,9 @@ void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t 
 	vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
 	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
 		vcpu->segments[segment] = segments_unpack(selector, guest);
-	tables->admitted[segment] = vcpu->segments[segment];
+	level->admitted[segment] = vcpu->segments[segment];
+	level->given[segment] = real_selector(vcpu, segment);
+	note_load(vcpu, level);
 	if (segment == VCPU_CS)
-		tables->code_limit = shadow_limit(tables, selector);
+		level->code_limit = shadow_limit(vcpu->vm->shadow_tables, selector);
 }

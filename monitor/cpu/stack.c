@@ -1,7 +1,5 @@
 #include "monitor/cpu/stack.h"
 
-#include "monitor/cpu/segments.h"
-
 static uint32_t wrap(const struct vcpu_segment_register *ss, uint32_t esp)
 {
 	return ss->attributes & VCPU_ATTRIBUTE_BIG ? esp : esp & 0xFFFF;

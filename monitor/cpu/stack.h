@@ -6,6 +6,7 @@
 #ifndef MONITOR_CPU_STACK_H
 #define MONITOR_CPU_STACK_H
 
+#include "monitor/cpu/segments.h"
 #include "monitor/memory/linear.h"
 #include "monitor/state/vcpu.h"
 
@@ -31,6 +32,21 @@ void stack_add(struct stack_frame *frame, uint32_t value);
 bool stack_check_room(struct vcpu *vcpu, const struct stack_frame *frame);
 bool stack_write(struct vcpu *vcpu, const struct stack_frame *frame);
 void stack_take(struct vcpu *vcpu, const struct stack_frame *frame);
+
+/* The `size` bytes from `esp` up where they lie: when the stack is an ordinary one of 32 bits, and
+ * they are in one page that the buffer knows to allow it. NULL otherwise; then the above find out
+ * what happens. */
+static inline uint8_t *stack_find(struct vcpu *vcpu, const struct vcpu_segment_register *ss,
+                                  uint32_t esp, uint32_t size, unsigned int right,
+                                  enum linear_as as)
+{
+	const uint16_t kind = VCPU_ATTRIBUTE_S | VCPU_ATTRIBUTE_WRITABLE | VCPU_ATTRIBUTE_BIG;
+
+	if (!ss->usable || esp > ss->limit || size - 1 > ss->limit - esp ||
+	    !segments_has(ss, kind | VCPU_ATTRIBUTE_CODE | VCPU_ATTRIBUTE_DOWN, kind))
+		return NULL;
+	return linear_find_span(vcpu, gva(ss->base + esp), size, right, as);
+}
 
 /* The value `at` bytes above the top of the current stack; nothing is popped yet. */
 bool stack_peek(struct vcpu *vcpu, uint32_t at, uint32_t *value, unsigned int size);

@@ -81,6 +81,19 @@ bool tasks_read_stack(struct vcpu *vcpu, unsigned int level, uint16_t *ss, uint3
 	return linear_read(vcpu, gva(linear.value + size), ss, sizeof(*ss), LINEAR_AS_SUPERVISOR);
 }
 
+bool tasks_recall_stack(struct vcpu *vcpu, unsigned int level, uint16_t *ss, uint32_t *esp)
+{
+	uint32_t at = offsetof(struct tss32, stacks[level]);
+	const uint8_t *bytes = linear_find_span(vcpu, gva(vcpu->tr.base + at), 8, LINEAR_READ,
+	                                        LINEAR_AS_SUPERVISOR);
+
+	if (!bytes || !is_32bit(&vcpu->tr) || at + 7 > vcpu->tr.limit)
+		return false;
+	__builtin_memcpy(esp, bytes, sizeof(*esp));
+	__builtin_memcpy(ss, bytes + sizeof(*esp), sizeof(*ss));
+	return true;
+}
+
 /* The manual leaves open what the upper halves are that a 16-bit TSS does not have. */
 static void widen(const struct tss16 *from, struct tss32 *to)
 {
@@ -203,6 +216,7 @@ static void take_state(struct vcpu *vcpu, const struct task_switch *task)
 {
 	const struct tss32 *state = &task->state;
 
+	vcpu->loads++;
 	vcpu->tr = task->to;
 	vcpu->cr0 |= VCPU_CR0_TS;
 	vcpu->debug[7] &= ~DR7_LOCAL;

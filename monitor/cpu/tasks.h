@@ -18,5 +18,7 @@ bool tasks_return(struct vcpu *vcpu);
 
 /* The stack for a more privileged level; raises #TS where the TSS has none. */
 bool tasks_read_stack(struct vcpu *vcpu, unsigned int level, uint16_t *ss, uint32_t *esp);
+/* The same in fewer steps. False, with nothing raised, where anything is unusual. */
+bool tasks_recall_stack(struct vcpu *vcpu, unsigned int level, uint16_t *ss, uint32_t *esp);
 
 #endif

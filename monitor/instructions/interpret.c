@@ -178,13 +178,13 @@ static bool open_window(struct vcpu *vcpu, struct window *window)
 /* The instruction at eip, in a memo or in `scratch`. NULL after a fault. */
 static const struct memo *find_instruction(struct vcpu *vcpu, struct memo *scratch)
 {
-	struct window window;
+	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
+	gva_t at = gva(cs->base + vcpu->eip);
+	const uint8_t *bytes = linear_find_code(vcpu, at, MEMO_BYTES);
 
-	if (open_window(vcpu, &window))
-		return find_memo(vcpu, window.bytes + (vcpu->eip - window.first), vcpu->eip,
-		                 window.code_size);
-	if (!decode_slowly(vcpu, gva(vcpu->segments[VCPU_CS].base + vcpu->eip),
-	                   &scratch->instruction))
+	if (bytes && vcpu->eip <= cs->limit && cs->limit - vcpu->eip >= MEMO_BYTES - 1)
+		return find_memo(vcpu, bytes, vcpu->eip, code_size_of(vcpu));
+	if (!decode_slowly(vcpu, at, &scratch->instruction))
 		return NULL;
 	memo_settle(scratch);
 	return scratch;
@@ -218,15 +218,11 @@ static inline bool execute(struct vcpu *vcpu, const struct memo *memo)
 	return memo->handler(vcpu, &memo->instruction);
 }
 
-enum interpret_result interpret_step(struct vcpu *vcpu)
+enum interpret_result interpret_instruction(struct vcpu *vcpu)
 {
 	const struct memo *memo;
 	struct memo scratch;
 
-	if (events_take_interrupt(vcpu))
-		return ended_or(vcpu, INTERPRET_DELIVERED);
-	if (vcpu->halted)
-		return INTERPRET_HALTED;
 	vcpu->instruction_eip = vcpu->eip;
 	memo = find_instruction(vcpu, &scratch);
 	if (!memo)
@@ -236,6 +232,15 @@ enum interpret_result interpret_step(struct vcpu *vcpu)
 	vcpu->instructions++;
 	events_instruction_completed(vcpu);
 	return INTERPRET_COMPLETED;
+}
+
+enum interpret_result interpret_step(struct vcpu *vcpu)
+{
+	if (events_take_interrupt(vcpu))
+		return ended_or(vcpu, INTERPRET_DELIVERED);
+	if (vcpu->halted)
+		return INTERPRET_HALTED;
+	return interpret_instruction(vcpu);
 }
 
 /* Nothing is to be taken before an instruction, and nothing to be done after a plain one. */

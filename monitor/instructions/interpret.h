@@ -17,6 +17,10 @@ enum interpret_result {
 
 enum interpret_result interpret_step(struct vcpu *vcpu);
 
+/* The instruction of which it is known that it is to run now: events before it have been looked
+ * for, and the processor is not halted. */
+enum interpret_result interpret_instruction(struct vcpu *vcpu);
+
 /* The same as several steps, in less time: at least one and at most `most`, and none after the
  * first that may concern anybody outside: a device, a halt, an interrupt or fault. Returns how
  * many. */

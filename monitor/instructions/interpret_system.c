@@ -89,6 +89,7 @@ static bool load_table(struct vcpu *vcpu, const struct instruction *in, struct v
 	    !interpret_read(vcpu, in->memory.segment, interpret_offset(vcpu, in), image,
 	                    sizeof(image)))
 		return false;
+	vcpu->loads++;
 	__builtin_memcpy(&table->limit, image, 2);
 	__builtin_memcpy(&table->base, image + 2, 4);
 	if (in->operand_size == 2)

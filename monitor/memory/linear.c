@@ -161,26 +161,15 @@ static void write_piece(struct vcpu *vcpu, const struct piece *piece, const uint
 	guest_memory_write(vcpu->vm, piece->at, from, piece->size);
 }
 
-/* Descriptors and gates: aligned, and in the buffer. */
-static bool read_descriptor(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
-{
-	const uint8_t *from;
-
-	if (size != 8 || at.value % 8)
-		return false;
-	from = linear_find(vcpu, at, linear_right(vcpu, LINEAR_READ, as));
-	if (!from)
-		return false;
-	__builtin_memcpy(to, from, 8);
-	return true;
-}
-
 bool linear_read_slow(struct vcpu *vcpu, gva_t at, void *to, size_t size, enum linear_as as)
 {
+	const uint8_t *from = size == 8 ? linear_find_span(vcpu, at, 8, LINEAR_READ, as) : NULL;
 	struct piece pieces[2];
 
-	if (read_descriptor(vcpu, at, to, size, as))
+	if (from) {
+		__builtin_memcpy(to, from, 8);
 		return true;
+	}
 	if (!find_pieces(vcpu, at, size, LINEAR_READ, as, pieces))
 		return false;
 	read_piece(vcpu, &pieces[0], to);

@@ -50,6 +50,17 @@ static inline uint8_t *linear_find(struct vcpu *vcpu, gva_t at, unsigned int rig
 	return entry->ram + at.value % GUEST_PAGE_SIZE;
 }
 
+/* The same for `size` bytes at any place. NULL also where they are not all in one page, and where
+ * an alignment may have to be checked. */
+static inline uint8_t *linear_find_span(struct vcpu *vcpu, gva_t at, size_t size,
+                                        unsigned int right, enum linear_as as)
+{
+	if (at.value % GUEST_PAGE_SIZE > GUEST_PAGE_SIZE - size ||
+	    (vcpu->cpl == 3 && as == LINEAR_AS_CPL && vcpu->cr0 & VCPU_CR0_AM))
+		return NULL;
+	return linear_find(vcpu, at, linear_right(vcpu, right, as));
+}
+
 /* An aligned access of 1, 2 or 4 bytes neither crosses a page nor can it be misaligned. */
 static inline bool linear_is_simple(gva_t at, size_t size)
 {
@@ -80,6 +91,17 @@ static inline bool linear_read(struct vcpu *vcpu, gva_t at, void *to, size_t siz
 	if (!from || !linear_is_simple(at, size))
 		return linear_read_slow(vcpu, at, to, size, as);
 	linear_copy_simple(to, from, size);
+	return true;
+}
+
+/* A descriptor, a gate, what a processor reads for itself in one go: eight bytes. */
+static inline bool linear_read_descriptor(struct vcpu *vcpu, gva_t at, void *to)
+{
+	const uint8_t *from = linear_find_span(vcpu, at, 8, LINEAR_READ, LINEAR_AS_SUPERVISOR);
+
+	if (!from)
+		return linear_read_slow(vcpu, at, to, 8, LINEAR_AS_SUPERVISOR);
+	__builtin_memcpy(to, from, 8);
 	return true;
 }
 

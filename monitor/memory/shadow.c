@@ -141,8 +141,13 @@ static bool is_root_for(const struct shadow *shadow, const struct vcpu *vcpu, ui
 {
 	if (!shadow->root_is_good || shadow->mode != mode)
 		return false;
-	if (mode & VCPU_CR4_PAE)
-		return memcmp(shadow->pdptes, vcpu->pdptes, sizeof(shadow->pdptes)) == 0;
+	if (mode & VCPU_CR4_PAE) {
+		uint64_t difference = 0;
+
+		for (uint32_t i = 0; i < SHADOW_QUARTERS; i++)
+			difference |= shadow->pdptes[i] ^ vcpu->pdptes[i];
+		return !difference;
+	}
 	return shadow->cr3 == vcpu->cr3;
 }
 
@@ -245,15 +250,19 @@ static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
 	shadow->root_is_good = true;
 }
 
+/* Out of line, for shadow_root() is asked before each entry. */
+__attribute__((noinline)) static void change_root(struct shadow *shadow, struct vcpu *vcpu)
+{
+	set_mode(shadow, vcpu, mode_of(vcpu));
+	build_root(shadow, vcpu);
+}
+
 uint32_t shadow_root(struct vcpu *vcpu)
 {
 	struct shadow *shadow = vcpu->vm->shadow;
-	uint32_t mode = mode_of(vcpu);
 
-	if (!is_root_for(shadow, vcpu, mode)) {
-		set_mode(shadow, vcpu, mode);
-		build_root(shadow, vcpu);
-	}
+	if (!is_root_for(shadow, vcpu, mode_of(vcpu)))
+		change_root(shadow, vcpu);
 	return shadow->root_machine;
 }
 

@@ -49,9 +49,6 @@ enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, ui
  * that the guest maps there. It may be moved at any time. */
 void shadow_set_slot(struct vm *vm, uint32_t slot, const uint64_t directory_entries[2]);
 
-/* Whether the guest's present directory has anything for these 4 MB. */
-bool shadow_slot_is_wanted(struct vcpu *vcpu);
-
 void shadow_forget_all(struct vm *vm);
 
 /* The guest has executed invlpg. Nothing is stale, as each write to a table is seen; but the entry

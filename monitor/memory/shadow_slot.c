@@ -112,13 +112,11 @@ static bool has_entry(struct vcpu *vcpu)
 
 /* A table that maps nothing yet is enough: once it is there, the guest fills it without a sign, for
  * the shadow does not watch what it does not show. */
-bool shadow_slot_is_wanted(struct vcpu *vcpu)
+bool shadow_slot_look(struct vcpu *vcpu)
 {
 	struct shadow *shadow = vcpu->vm->shadow;
 
-	if (!shadow->slot_is_free || shadow->flushes != vcpu->flushes) {
-		shadow->flushes = vcpu->flushes;
-		shadow->slot_is_free = !shadow->has_slot || !has_entry(vcpu);
-	}
+	shadow->flushes = vcpu->flushes;
+	shadow->slot_is_free = !shadow->has_slot || !has_entry(vcpu);
 	return !shadow->slot_is_free;
 }

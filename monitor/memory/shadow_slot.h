@@ -14,6 +14,17 @@ static inline bool shadow_slot_holds(const struct shadow *shadow, uint32_t linea
 	return shadow->has_slot && linear >> SHADOW_SLOT_SHIFT == shadow->slot >> SHADOW_SLOT_SHIFT;
 }
 
+bool shadow_slot_look(struct vcpu *vcpu);
+
+/* Whether the guest's present directory has anything for these 4 MB. */
+static inline bool shadow_slot_is_wanted(struct vcpu *vcpu)
+{
+	const struct shadow *shadow = vcpu->vm->shadow;
+
+	return (!shadow->slot_is_free || shadow->flushes != vcpu->flushes) &&
+	       shadow_slot_look(vcpu);
+}
+
 /* A directory has been made: when the slot is in its quarter, it gets the two entries. */
 void shadow_slot_install(struct shadow *shadow, struct shadow_page *directory);
 

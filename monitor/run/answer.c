@@ -28,7 +28,7 @@ static void answer_page_fault(struct vcpu *vcpu, gva_t at, uint32_t access)
 		reflect_page_fault(vcpu, at, error);
 		return;
 	case SHADOW_EMULATE:
-		interpret_step(vcpu);
+		interpret_instruction(vcpu);
 		return;
 	}
 }
@@ -59,5 +59,5 @@ void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
 	else if (frame->vector == TRAP_NMI)
 		trap_dispatch(frame);
 	else
-		interpret_step(vcpu);
+		interpret_instruction(vcpu);
 }

@@ -9,7 +9,6 @@
 #include "kernel/statistics.h"
 #include "kernel/string.h"
 #include "kernel/x86.h"
-#include "monitor/cpu/compression.h"
 #include "monitor/cpu/events.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
@@ -24,8 +23,6 @@
 	(VCPU_EFLAGS_CF | VCPU_EFLAGS_PF | VCPU_EFLAGS_AF | VCPU_EFLAGS_ZF | VCPU_EFLAGS_SF | \
 	 VCPU_EFLAGS_DF | VCPU_EFLAGS_OF | VCPU_EFLAGS_NT | VCPU_EFLAGS_AC | VCPU_EFLAGS_ID)
 #define FLAGS_TAKEN (FLAGS_GIVEN | VCPU_EFLAGS_TF)
-
-#define NO_SELECTOR 0x10000u
 
 /* Shadow tables for a guest's memory: a page for so much of it, within bounds. */
 #define MEMORY_PER_SHADOW_PAGE (128u << 10)
@@ -124,12 +121,10 @@ void direct_stop(struct direct *direct)
 }
 
 /* Where limits are not enforced, nothing keeps ring 1 out of the slot but its being elsewhere. */
-bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
+bool direct_move_away(struct direct *direct, struct vcpu *vcpu)
 {
 	uint32_t base = SLOT_HIGHEST;
 
-	if (probes.segment_limits)
-		return true;
 	for (; shadow_slot_is_wanted(vcpu); base -= SLOT_SIZE) {
 		if (base < SLOT_LOWEST) {
 			vm_stop(vcpu,
@@ -145,16 +140,15 @@ bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
 	return true;
 }
 
-static bool level_is_usual(const struct vcpu *vcpu)
+static inline bool level_is_usual(const struct vcpu *vcpu)
 {
-	if (vcpu->cpl == 0)
-		return true;
 	/* pushf shows both to ring 3, and the real ones are 1 and 0. */
-	return vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_IF &&
-	       !(vcpu->eflags & VCPU_EFLAGS_IOPL);
+	const uint32_t shown = VCPU_EFLAGS_IF | VCPU_EFLAGS_IOPL;
+
+	return vcpu->cpl == 0 || (vcpu->cpl == 3 && (vcpu->eflags & shown) == VCPU_EFLAGS_IF);
 }
 
-static bool is_usual(const struct vcpu *vcpu)
+static inline bool is_usual(const struct vcpu *vcpu)
 {
 	return !(vcpu->eflags & (VCPU_EFLAGS_TF | VCPU_EFLAGS_VM)) && !vcpu->interrupt_shadow &&
 	       !vcpu->debug_shadow && !vcpu->debug_trap && !vcpu->debug_met && !vcpu->halted &&
@@ -164,17 +158,7 @@ static bool is_usual(const struct vcpu *vcpu)
 bool direct_is_possible(struct vcpu *vcpu)
 {
 	return is_usual(vcpu) && shadow_tables_admit(vcpu) &&
-	       vcpu->eip <= vcpu->vm->shadow_tables->code_limit;
-}
-
-/* A register that is unusable holds 0 here, whatever null selector the guest sees. */
-static uint32_t real_selector(const struct vcpu *vcpu, enum vcpu_segment number)
-{
-	const struct vcpu_segment_register *segment = &vcpu->segments[number];
-
-	if (number == VCPU_CS || number == VCPU_SS)
-		return compression_selector(segment->selector, vcpu->cpl);
-	return segment->usable || segment->selector < 4 ? segment->selector : 0;
+	       vcpu->eip <= shadow_tables_level(vcpu)->code_limit;
 }
 
 void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu)
@@ -191,28 +175,20 @@ void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu)
 	frame->edi = registers[VCPU_EDI];
 }
 
-static void give(struct direct *direct, const struct vcpu *vcpu)
+static void give(const struct direct *direct, const struct vcpu *vcpu)
 {
 	struct trap_frame *frame = &direct->slot.area->frame;
-	uint32_t *given = direct->given;
+	const uint32_t *given = shadow_tables_level(vcpu)->given;
 
 	direct_give_registers(frame, vcpu);
 	frame->eip = vcpu->eip;
 	frame->eflags = (vcpu->eflags & FLAGS_GIVEN) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
-	frame->cs = given[VCPU_CS] = real_selector(vcpu, VCPU_CS);
-	frame->ss = given[VCPU_SS] = real_selector(vcpu, VCPU_SS);
-	frame->ds = given[VCPU_DS] = real_selector(vcpu, VCPU_DS);
-	frame->es = given[VCPU_ES] = real_selector(vcpu, VCPU_ES);
-	frame->fs = given[VCPU_FS] = real_selector(vcpu, VCPU_FS);
-	frame->gs = given[VCPU_GS] = real_selector(vcpu, VCPU_GS);
-}
-
-/* Some processors push segment registers as words and leave the upper half as it was. */
-static inline void take_segment(const struct direct *direct, struct vcpu *vcpu,
-                                enum vcpu_segment number, uint32_t selector)
-{
-	if ((uint16_t)selector != direct->given[number])
-		shadow_tables_adopt(vcpu, number, (uint16_t)selector);
+	frame->cs = given[VCPU_CS];
+	frame->ss = given[VCPU_SS];
+	frame->ds = given[VCPU_DS];
+	frame->es = given[VCPU_ES];
+	frame->fs = given[VCPU_FS];
+	frame->gs = given[VCPU_GS];
 }
 
 void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame)
@@ -229,39 +205,78 @@ void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame)
 	registers[VCPU_EDI] = frame->edi;
 }
 
-static void take(const struct direct *direct, struct vcpu *vcpu)
+/* Some processors push segment registers as words and leave the upper half as it was. */
+static bool segments_have_changed(const struct trap_frame *frame, const uint32_t *given)
 {
-	const struct trap_frame *frame = &direct->slot.area->frame;
+	return (uint16_t)((frame->cs ^ given[VCPU_CS]) | (frame->ss ^ given[VCPU_SS]) |
+	                  (frame->ds ^ given[VCPU_DS]) | (frame->es ^ given[VCPU_ES]) |
+	                  (frame->fs ^ given[VCPU_FS]) | (frame->gs ^ given[VCPU_GS]));
+}
 
+#define TAKEN_SEGMENTS(frame)                                                               \
+	{                                                                                   \
+	        [VCPU_CS] = (frame)->cs, [VCPU_SS] = (frame)->ss, [VCPU_DS] = (frame)->ds,  \
+	        [VCPU_ES] = (frame)->es, [VCPU_FS] = (frame)->fs, [VCPU_GS] = (frame)->gs,  \
+	}
+
+__attribute__((noinline)) static void take_segments(struct vcpu *vcpu,
+                                                    const struct trap_frame *frame)
+{
+	const uint32_t *given = shadow_tables_level(vcpu)->given;
+	const uint32_t taken[VCPU_SEGMENTS] = TAKEN_SEGMENTS(frame);
+
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+		if ((uint16_t)taken[i] != given[i])
+			shadow_tables_adopt(vcpu, (enum vcpu_segment)i, (uint16_t)taken[i]);
+}
+
+static inline void take_registers_and_flags(struct vcpu *vcpu, const struct trap_frame *frame)
+{
 	direct_take_registers(vcpu, frame);
 	vcpu->eip = frame->eip;
 	vcpu->eflags =
 	        (vcpu->eflags & ~(FLAGS_TAKEN | VCPU_EFLAGS_RF)) | (frame->eflags & FLAGS_TAKEN);
-	take_segment(direct, vcpu, VCPU_CS, frame->cs);
-	take_segment(direct, vcpu, VCPU_SS, frame->ss);
-	take_segment(direct, vcpu, VCPU_DS, frame->ds);
-	take_segment(direct, vcpu, VCPU_ES, frame->es);
-	take_segment(direct, vcpu, VCPU_FS, frame->fs);
-	take_segment(direct, vcpu, VCPU_GS, frame->gs);
 }
 
-void direct_give_user(struct direct *direct, const struct vcpu *vcpu)
+static void take(const struct direct *direct, struct vcpu *vcpu)
+{
+	const struct trap_frame *frame = &direct->slot.area->frame;
+
+	take_registers_and_flags(vcpu, frame);
+	if (segments_have_changed(frame, shadow_tables_level(vcpu)->given))
+		take_segments(vcpu, frame);
+}
+
+void direct_give_user(const struct direct *direct, const struct vcpu *vcpu)
 {
 	give(direct, vcpu);
 }
 
 /* What kernel code of the same selectors held, user code holds as well: each is what the guest's
  * table says, or the way to ring 3 would not have been open. */
-void direct_take_user(struct direct *direct, struct vcpu *vcpu)
+static void take_segments_of_user(struct vcpu *vcpu, const struct trap_frame *frame)
 {
-	if (vcpu->cpl != 3) {
-		for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
-			direct->given[i] = real_selector(vcpu, (enum vcpu_segment)i);
-		direct->given[VCPU_CS] = direct->given[VCPU_SS] = NO_SELECTOR;
-		vcpu->cpl = 3;
-		vcpu->eflags |= VCPU_EFLAGS_IF;
+	const uint32_t taken[VCPU_SEGMENTS] = TAKEN_SEGMENTS(frame);
+
+	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
+		if (i == VCPU_CS || i == VCPU_SS ||
+		    (uint16_t)taken[i] != vcpu->segments[i].selector)
+			shadow_tables_adopt(vcpu, (enum vcpu_segment)i, (uint16_t)taken[i]);
+	vcpu->loads++;
+}
+
+void direct_take_user(const struct direct *direct, struct vcpu *vcpu)
+{
+	const struct trap_frame *frame = &direct->slot.area->frame;
+
+	if (vcpu->cpl == 3) {
+		take(direct, vcpu);
+		return;
 	}
-	take(direct, vcpu);
+	vcpu->cpl = 3;
+	take_registers_and_flags(vcpu, frame);
+	vcpu->eflags |= VCPU_EFLAGS_IF;
+	take_segments_of_user(vcpu, frame);
 }
 
 bool direct_enter(struct direct *direct, struct vcpu *vcpu)

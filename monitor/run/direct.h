@@ -8,8 +8,10 @@
 #define MONITOR_RUN_DIRECT_H
 
 #include "kernel/interrupts.h"
+#include "kernel/probes.h"
 #include "kernel/traps.h"
 #include "monitor/cpu/shadow_tables.h"
+#include "monitor/memory/shadow_slot.h"
 #include "monitor/run/slot.h"
 #include "monitor/state/vm.h"
 
@@ -25,8 +27,7 @@ struct direct {
 	struct slot slot;
 	struct shadow_tables tables;
 	struct direct_room shadow_pages, shadow_storage, watchers;
-	uint32_t given[VCPU_SEGMENTS]; /* the selectors of the last entry */
-	uint64_t traps[TRAP_VECTORS];  /* why it came back, by vector */
+	uint64_t traps[TRAP_VECTORS]; /* why it came back, by vector */
 };
 
 /* False, with one sentence, when there is not enough memory. */
@@ -55,12 +56,17 @@ void direct_release(const struct direct_room *room);
 void direct_give_registers(struct trap_frame *frame, const struct vcpu *vcpu);
 void direct_take_registers(struct vcpu *vcpu, const struct trap_frame *frame);
 /* All of user code's state; taken also where it has got to ring 3 since the entry. */
-void direct_give_user(struct direct *direct, const struct vcpu *vcpu);
-void direct_take_user(struct direct *direct, struct vcpu *vcpu);
+void direct_give_user(const struct direct *direct, const struct vcpu *vcpu);
+void direct_take_user(const struct direct *direct, struct vcpu *vcpu);
 /* The switch itself. False, and the machine is stopped, when the guest is beyond reach. */
 bool direct_enter(struct direct *direct, struct vcpu *vcpu);
+bool direct_move_away(struct direct *direct, struct vcpu *vcpu);
 /* Where limits are not enforced: moves the slot when the guest wants its place. False, and the
  * machine is stopped, when there is no other. */
-bool direct_make_way(struct direct *direct, struct vcpu *vcpu);
+static inline bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
+{
+	return probes.segment_limits || !shadow_slot_is_wanted(vcpu) ||
+	       direct_move_away(direct, vcpu);
+}
 
 #endif

@@ -2,8 +2,6 @@
 
 #include "kernel/interrupts.h"
 #include "kernel/x86.h"
-#include "monitor/cpu/events.h"
-#include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
 #include "monitor/run/engine_interpret.h"
 #include "monitor/run/engine_translate.h"
@@ -11,11 +9,11 @@
 
 const struct engine *const engines[] = {&engine_translate, &engine_trap, &engine_interpret};
 
-bool engine_has_to_return(struct machine *machine, uint32_t accesses, enum exit_reason *exit)
+bool engine_find_exit(const struct machine *machine, uint32_t accesses, enum exit_reason *exit)
 {
 	const struct vm *vm = &machine->vm;
 
-	if (machine_has_ended(machine))
+	if (vm->ended)
 		*exit = vm->exit;
 	else if (vm->device_accesses != accesses)
 		*exit = EXIT_device;
@@ -23,15 +21,6 @@ bool engine_has_to_return(struct machine *machine, uint32_t accesses, enum exit_
 		*exit = EXIT_halted;
 	else
 		return false;
-	return true;
-}
-
-/* A shadow covers one instruction, so that one alone is done. */
-bool engine_take_events(struct vcpu *vcpu)
-{
-	if (!vcpu->interrupt_shadow && !vcpu->debug_shadow)
-		return events_take_interrupt(vcpu);
-	interpret_step(vcpu);
 	return true;
 }
 
@@ -47,10 +36,12 @@ bool engine_run_directly(struct machine *machine, uint32_t seen)
 		return false;
 	}
 	frame = direct_run(&machine->direct, vcpu, &address);
-	if (frame && direct_is_interrupt(frame))
+	if (frame && direct_is_interrupt(frame)) {
 		trap_dispatch(frame);
+		frame = NULL;
+	}
 	x86_enable_interrupts();
-	if (frame && !direct_is_interrupt(frame))
+	if (frame)
 		answer_trap(vcpu, frame, address);
 	return true;
 }

@@ -216,16 +216,23 @@ static uint32_t guest_cr4(const struct vcpu *vcpu)
 	return vcpu->cr4 & VCPU_CR4_TSD || vcpu->tsc_offset ? cr4 | CR4_TSD : cr4;
 }
 
-void real_unit_lend(struct vcpu *vcpu)
+/* Out of line, for real_unit_lend() is asked before each entry. */
+__attribute__((noinline)) static void lend_anew(struct vcpu *vcpu, uint32_t cr0, uint32_t cr4)
 {
-	uint32_t cr0 = guest_cr0(vcpu);
-
 	if (!(cr0 & CR0_TS) && lent.borrower != vcpu) {
 		take_back();
 		load_state(vcpu->fpu);
 		lent.borrower = vcpu;
 	}
-	set_control(cr0, guest_cr4(vcpu));
+	set_control(cr0, cr4);
+}
+
+void real_unit_lend(struct vcpu *vcpu)
+{
+	uint32_t cr0 = guest_cr0(vcpu), cr4 = guest_cr4(vcpu);
+
+	if (cr0 != lent.cr0 || cr4 != lent.cr4 || (!(cr0 & CR0_TS) && lent.borrower != vcpu))
+		lend_anew(vcpu, cr0, cr4);
 }
 
 static uint8_t run_instruction(struct vm_unit_run *run)

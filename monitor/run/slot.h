@@ -45,6 +45,7 @@
 
 struct slot {
 	uint32_t base;
+	uint32_t cross;  /* the way over, in the slot */
 	mpa_t first;     /* SLOT_PAGES frames: what lies from SLOT_IDT on */
 	mpa_t tables[2]; /* page tables of the guest world's view */
 	mpa_t cache_frames;

@@ -148,6 +148,7 @@ void twins_adopt(const struct twins *twins, struct vcpu *vcpu, enum vcpu_segment
 {
 	if (selector == vcpu->segments[segment].selector)
 		return;
+	vcpu->loads++;
 	if (segments_is_null(selector))
 		vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
 	for (unsigned int i = 0; i < twins->count; i++)

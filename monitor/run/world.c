@@ -20,7 +20,7 @@ CROSS static void world_cross(__attribute__((unused)) struct world_area *area)
 	                 "pushl %%ebx\n\t"
 	                 "pushl %%esi\n\t"
 	                 "pushl %%edi\n\t"
-	                 "movl 20(%%esp), %%ebx\n\t"
+	                 "movl %%eax, %%ebx\n\t"
 	                 "movl %%esp, %c[host_stack](%%ebx)\n\t"
 	                 "leal %c[frame](%%ebx), %%esp\n\t"
 	                 "lgdt %c[guest_gdt](%%ebx)\n\t"
@@ -73,7 +73,7 @@ CROSS void world_leave(void)
 	        "3:\n\t"
 	        "ljmp %[code], $world_left\n"
 	        "1:\n\t"
-	        "pushl %%esi\n\t"
+	        "movl %%esi, %%eax\n\t"
 	        "pushl $0\n\t"
 	        "ljmp %[code], $world_fault_in_switch\n"
 	        "2:\n\t"
@@ -105,10 +105,11 @@ __attribute__((used)) static _Noreturn void world_fault_in_switch(const struct t
 	      frame->error, frame->eip);
 }
 
-void world_start(const struct slot *slot)
+void world_start(struct slot *slot)
 {
 	struct world_area *area = slot->area;
 
+	slot->cross = slot_cross_address(slot, (const void *)world_cross);
 	area->host_cr3 = x86_read_cr3();
 	__asm__ volatile("sgdt %0" : "=m"(area->host_gdt));
 	__asm__ volatile("sidt %0" : "=m"(area->host_idt));
@@ -117,16 +118,9 @@ void world_start(const struct slot *slot)
 	                                         slot->base + SLOT_IDT};
 }
 
-bool world_enter(const struct slot *slot)
+bool world_judge(uint32_t vector)
 {
-	void (*cross)(struct world_area *) =
-	        (void (*)(struct world_area *))slot_cross_address(slot, (const void *)world_cross);
-
-	slot->area->frame.vector = WORLD_NO_VECTOR;
-	cross((struct world_area *)(slot->base + SLOT_AREA));
-	if (slot->area->frame.vector == WORLD_FROM_V86)
-		return false;
-	if (slot->area->frame.vector >= TRAP_VECTORS)
+	if (vector != WORLD_FROM_V86)
 		panic("the world switch came back without a trap");
-	return true;
+	return false;
 }

@@ -31,12 +31,23 @@ _Static_assert(sizeof(struct world_area) == PAGE_SIZE, "the area fills its page"
 _Static_assert(offsetof(struct world_area, frame) % 4 == 0, "the processor pushes aligned");
 
 /* Fills in what never changes. */
-void world_start(const struct slot *slot);
+void world_start(struct slot *slot);
+
+/* What it means that no trap brought it back. */
+bool world_judge(uint32_t vector);
 
 /* With interrupts off. Returns with them off, too. False when the guest has got into virtual-8086
  * mode behind our back, which silicon does not let ring 1 do and TCG does: nothing can be said then
  * of its state. */
-bool world_enter(const struct slot *slot);
+static inline bool world_enter(const struct slot *slot)
+{
+	void (*cross)(struct world_area *) = (void (*)(struct world_area *))slot->cross;
+	struct world_area *area = slot->area;
+
+	area->frame.vector = WORLD_NO_VECTOR;
+	cross((struct world_area *)(slot->base + SLOT_AREA));
+	return area->frame.vector < TRAP_VECTORS || world_judge(area->frame.vector);
+}
 
 /* For slot.c: the stub of vector 0; the others follow at this distance. */
 extern const char world_stubs[];

@@ -259,6 +259,21 @@ static struct vcpu *start_with_interrupt(void)
 	return vcpu;
 }
 
+/* #AC is benign, so it makes no #DF, and here its own delivery raises it. */
+TEST(a_delivery_without_end_stops_the_guest)
+{
+	struct vcpu *vcpu = start_user(&machine);
+
+	put_interrupt(&machine, FAULT_AC, USER_CODE, 0xEE);
+	vcpu->cr0 |= VCPU_CR0_AM;
+	vcpu->eflags |= VCPU_EFLAGS_AC;
+	vcpu->registers[VCPU_ESP] = USER_STACK - 2;
+	fault_raise_with_error(vcpu, FAULT_AC, 0);
+	events_deliver(vcpu);
+	CHECK(vcpu->vm->ended);
+	CHECK(strstr(vcpu->vm->exit_text, "vector 17 runs into itself"));
+}
+
 TEST(an_interrupt_waits_for_if_and_for_the_shadow)
 {
 	struct vcpu *vcpu = start_with_interrupt();

@@ -1,4 +1,5 @@
 /* What the shadow allows and where it leads: formats, bits, modes, the slot. */
+#include "monitor/memory/shadow_slot.h"
 #include "tests/monitor/memory/shadow_guest.h"
 
 static bool start_again(uint32_t page_count, size_t storage_size, bool no_execute)

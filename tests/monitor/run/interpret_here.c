@@ -45,8 +45,13 @@ enum {
 		2026, 1, 1, 5, 0, 0, 0 \
 	}
 
-int system_call(int number, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f);
-void unit_call(const uint8_t *code, uint32_t *registers, uint32_t *flags, uint8_t *state);
+/* In interpret_here_entry.asm, with all arguments on the stack. */
+#define IN_ASSEMBLY __attribute__((regparm(0)))
+
+IN_ASSEMBLY int system_call(int number, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e,
+                            uint32_t f);
+IN_ASSEMBLY void unit_call(const uint8_t *code, uint32_t *registers, uint32_t *flags,
+                           uint8_t *state);
 int interpret_here(char **stack);
 
 static struct vm vm;

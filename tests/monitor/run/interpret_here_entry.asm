@@ -8,8 +8,6 @@ section .text
 
 _start: mov     eax, esp                ; argc, then argv
         and     esp, -16
-        sub     esp, 12
-        push    eax
         call    interpret_here
         mov     ebx, eax
         mov     eax, 1
