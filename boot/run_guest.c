@@ -139,7 +139,7 @@ static const struct boot_module *find_disk(void)
 
 static struct machine_parts parts_of_options(void)
 {
-	const struct boot_module *disk = find_disk();
+	const struct boot_module *disk = find_disk(), *kernel = &boot_info.modules[0];
 
 	return (struct machine_parts){
 	        .memory_mb = options.guest_memory,
@@ -151,6 +151,8 @@ static struct machine_parts parts_of_options(void)
 	                    .pci = options.pci == OPTION_NO},
 	        .disk = disk ? (uint8_t *)(uint32_t)disk->start : NULL,
 	        .disk_sectors = disk ? (uint32_t)(disk->end - disk->start) / ATA_SECTOR : 0,
+	        .image = (const uint8_t *)(uint32_t)kernel->start,
+	        .image_size = (uint32_t)(kernel->end - kernel->start),
 	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
 	        .keys_from_console = options.keyboard == OPTION_KEYBOARD_CONSOLE,
 	};

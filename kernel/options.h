@@ -35,6 +35,7 @@ enum {
 	OPTION_PANIC_TEST_ASSERT,
 	OPTION_PANIC_TEST_INTERRUPT
 };
+enum { OPTION_TRACE_NO, OPTION_TRACE_TRANSLATE };
 enum { OPTION_VGA_YES, OPTION_VGA_SERIAL, OPTION_VGA_NO };
 
 /* The options of this boot: the defaults until options_parse() has filled them in. */

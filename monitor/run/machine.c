@@ -216,6 +216,7 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
 	machine->engine = parts->engine;
+	elf_symbols_find(&machine->symbols, parts->image, parts->image_size);
 	return machine->engine->start(machine, problem, size);
 }
 

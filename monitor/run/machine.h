@@ -11,6 +11,7 @@
 #include "kernel/clock.h"
 #include "monitor/devices/pc.h"
 #include "monitor/devices/us_keyboard.h"
+#include "monitor/loaders/elf_symbols.h"
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
@@ -27,6 +28,8 @@ struct machine_parts {
 	bool screen_on_console, keys_from_console;
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
+	const uint8_t *image; /* the guest's file, for its symbols */
+	uint32_t image_size;
 };
 
 struct machine {
@@ -34,7 +37,8 @@ struct machine {
 	struct pc pc;
 	uint64_t started_ns;
 	const struct engine *engine;
-	struct direct direct; /* for the engines that run anything directly */
+	struct elf_symbols symbols; /* the guest's, for whoever shows its code */
+	struct direct direct;       /* for the engines that run anything directly */
 	struct translated translated;
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;

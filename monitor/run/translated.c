@@ -1,6 +1,7 @@
 #include "monitor/run/translated.h"
 
 #include "kernel/frames.h"
+#include "kernel/options.h"
 #include "kernel/page_tables.h"
 #include "kernel/probes.h"
 #include "kernel/statistics.h"
@@ -8,6 +9,7 @@
 #include "monitor/cpu/compression.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
+#include "monitor/run/listing.h"
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/run/world.h"
@@ -45,6 +47,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .watch = watch_code,
 	        .vcpu = &vm->vcpu,
 	        .options = {.unit_is_real = true, .tsc_is_real = true},
+	        .observer = options.trace == OPTION_TRACE_TRANSLATE ? &listing_observer : NULL,
 	};
 	translated->direct = direct;
 	translated->cut = probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT;

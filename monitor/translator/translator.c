@@ -212,6 +212,8 @@ static void make(struct translator *t, const struct vcpu *vcpu, const struct sca
 	block->instructions = (uint16_t)t->scan.count;
 	emit_block(t, *number, t->used);
 	cache_add_block(t, *number);
+	if (t->setup.observer)
+		t->setup.observer->made(t, block);
 	t->made++;
 	statistics_count(blocks_translated);
 	statistics[STATISTIC_instructions_translated] += t->scan.count;

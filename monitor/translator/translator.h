@@ -38,6 +38,15 @@ struct translator_options {
 	uint32_t tsc_high;         /* this in the upper half */
 };
 
+struct translator;
+
+/* Whoever wants to see the work done: told when it has been. */
+struct translator_observer {
+	void (*made)(const struct translator *t, const struct block *block);
+	/* Leads to another block now, or has been left out because that block is laid behind. */
+	void (*chained)(const struct translator *t, const struct block_link *link);
+};
+
 struct translator_setup {
 	uint8_t *cache; /* as the host sees it */
 	uint32_t cache_size;
@@ -48,6 +57,7 @@ struct translator_setup {
 	void (*watch)(struct vcpu *vcpu, gpa_t page, bool on);
 	struct vcpu *vcpu;
 	struct translator_options options;
+	const struct translator_observer *observer; /* or NULL */
 };
 
 #define TRANSLATOR_SEGMENTS 8

@@ -12,6 +12,9 @@ static void add_line(void *to, const char *line)
 	strncat(text, "\n", sizeof(text) - strlen(text) - 1);
 }
 
+static struct elf_symbols symbols;
+static const struct describe_to to_text = {.line = add_line, .symbols = &symbols};
+
 static void describe(void)
 {
 	uint32_t offset = 0;
@@ -19,31 +22,44 @@ static void describe(void)
 	text[0] = 0;
 	ring1_start(NULL);
 	CHECK_EQ(translator_find_or_make(&ring1.t, ring1_guest, &offset), TRANSLATOR_FOUND);
-	translator_describe(&ring1.t, translator_find_block(&ring1.t, offset), add_line, NULL);
+	translator_describe(&ring1.t, translator_find_block(&ring1.t, offset), &to_text);
 }
+
+static void on_made(const struct translator *t, const struct block *block)
+{
+	(void)t;
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "made %x\n", block->eip);
+}
+
+static void on_chained(const struct translator *t, const struct block_link *link)
+{
+	translator_describe_link(t, link, &to_text);
+}
+
+/* A line is one line here, however long. */
+/* clang-format off */
 
 TEST(a_block_side_by_side)
 {
 	run_start();
 	run_write(0xFA, 0x40, 0x9D, 0x75, 0xFE); /* cli; inc eax; popf; jnz to itself */
 	describe();
-	CHECK_STR(
-	        text,
-	        "block 00010000: 5 bytes, 4 instructions; 72 bytes at 00021\n"
-	        "  00010000 cli                             00021 mov dword [gs:0x1000], 0x1\n"
-	        "  00010001 inc eax                         0002c inc eax\n"
-	        "  00010002 popfd                           0002d mov [gs:0x4], ecx\n"
-	        "                                           00034 movzx ecx, byte [esp+0x1]\n"
-	        "                                           00039 movzx ecx, word [gs:ecx*2+0x3c]\n"
-	        "                                           00042 jecxz 0x55\n"
-	        "                                           00044 popfd\n"
-	        "                                           00045 mov [gs:0x1000], ecx\n"
-	        "                                           0004c mov ecx, [gs:0x4]\n"
-	        "                                           00053 jmp 0x5e\n"
-	        "                                           00055 mov ecx, [gs:0x4]\n"
-	        "                                           0005c int 0x30\n"
-	        "  00010003 jnz 0x10003                     0005e jnz 0x3fffe\n"
-	        "                                           00064 jmp 0x3fffc\n");
+	CHECK_STR(text,
+	          "block 00010000: 5 bytes, 4 instructions; 72 bytes at 000021\n"
+	          "  00010000 fa               cli                            000021 65c7050010000001000000 mov dword [gs:0x1000], 0x1\n"
+	          "  00010001 40               inc eax                        00002c 40                     inc eax\n"
+	          "  00010002 9d               popfd                          00002d 65890d04000000         mov [gs:0x4], ecx\n"
+	          "                                                           000034 0fb64c2401             movzx ecx, byte [esp+0x1]\n"
+	          "                                                           000039 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]\n"
+	          "                                                           000042 e311                   jecxz 0x55\n"
+	          "                                                           000044 9d                     popfd\n"
+	          "                                                           000045 65890d00100000         mov [gs:0x1000], ecx\n"
+	          "                                                           00004c 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           000053 eb09                   jmp 0x5e\n"
+	          "                                                           000055 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           00005c cd30                   int 0x30\n"
+	          "  00010003 75fe             jnz 0x10003                    00005e 0f859aff0300           jnz 0x3fffe  ; to 00010003\n"
+	          "                                                           000064 e993ff0300             jmp 0x3fffc  ; to 00010005\n");
 }
 
 TEST(a_jump_and_a_call)
@@ -51,22 +67,23 @@ TEST(a_jump_and_a_call)
 	run_start();
 	run_write(0xEB, 0x10);
 	describe();
-	CHECK_STR(text, "block 00010000: 2 bytes, 1 instructions; 5 bytes at 00021\n"
-	                "  00010000 jmp 0x10012                     00021 jmp 0x3fffe\n");
+	CHECK_STR(text,
+	          "block 00010000: 2 bytes, 1 instructions; 5 bytes at 000021\n"
+	          "  00010000 eb10             jmp 0x10012                    000021 e9d8ff0300             jmp 0x3fffe  ; to 00010012\n");
 	run_start();
 	run_write(0xE8, 0x10, 0x00, 0x00, 0x00);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 00021\n"
-	          "  00010000 call 0x10015                    00021 push dword 0x10005\n"
-	          "                                           00026 mov dword [gs:0x250], 0x36\n"
-	          "                                           00031 jmp 0x3fffe\n"
-	          "                                           00036 mov ecx, [gs:0x0]\n"
-	          "                                           0003d lea ecx, [ecx-0x10005]\n"
-	          "                                           00043 jecxz 0x4a\n"
-	          "                                           00045 jmp 0x0\n"
-	          "                                           0004a mov ecx, [gs:0x4]\n"
-	          "                                           00051 jmp 0x3fffc\n");
+	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 000021\n"
+	          "  00010000 e810000000       call 0x10015                   000021 6805000100             push dword 0x10005\n"
+	          "                                                           000026 65c7055002000036000000 mov dword [gs:0x250], 0x36\n"
+	          "                                                           000031 e9c8ff0300             jmp 0x3fffe  ; to 00010015\n"
+	          "                                                           000036 658b0d00000000         mov ecx, [gs:0x0]\n"
+	          "                                                           00003d 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
+	          "                                                           000043 e305                   jecxz 0x4a\n"
+	          "                                                           000045 e9b6ffffff             jmp 0x0\n"
+	          "                                                           00004a 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           000051 e9a6ff0300             jmp 0x3fffc  ; to 00010005\n");
 }
 
 /* The next page is zeros. */
@@ -76,10 +93,49 @@ TEST(a_block_that_crosses_a_page)
 	RUN_PUT(RUN_CODE + 0xFFD, 0x40, 0xB9, 0x01);
 	run_machine.vm.vcpu.eip = RUN_CODE + 0xFFD;
 	describe();
-	CHECK_STR(text, "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 00021\n"
-	                "  00010ffd inc eax                         00021 inc eax\n"
-	                "  00010ffe mov ecx, 0x1                    00022 mov ecx, 0x1\n"
-	                "                                           00027 jmp 0x3fffe\n");
+	CHECK_STR(text,
+	          "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 000021\n"
+	          "  00010ffd 40               inc eax                        000021 40                     inc eax\n"
+	          "  00010ffe b901000000       mov ecx, 0x1                   000022 b901000000             mov ecx, 0x1\n"
+	          "                                                           000027 e9d2ff0300             jmp 0x3fffe  ; to 00011003\n");
 }
+
+/* A loop that is left after three rounds: jnz leads back to the start, and what is behind it is
+ * laid behind it. */
+TEST(an_observer_sees_blocks_and_links_as_they_come)
+{
+	static const struct translator_observer observer = {on_made, on_chained};
+
+	run_start();
+	run_write(0xB9, 0x03, 0x00, 0x00, 0x00, 0x49, 0x75, 0xFD, 0xF4);
+	ring1_start(NULL);
+	ring1.t.setup.observer = &observer;
+	text[0] = 0;
+	ring1_run();
+	CHECK_STR(text,
+	          "made 10000\n"
+	          "made 10005\n"
+	          "patched: the jump that ends at 00002d, of block 00010000, leads to block 00010005 at 000032\n"
+	          "patched: the jump that ends at 000039, of block 00010005, leads to block 00010005 at 000032\n"
+	          "left out: the last jump of block 00010005, for block 00010008 follows\n"
+	          "made 10008\n");
+}
+
+/* As an ELF file has it: one symbol, a function of 16 bytes at the start of the code. */
+TEST(names_stand_beside_addresses)
+{
+	static const uint8_t symbol[16] = {1, 0, 0, 0, 0, 0, 1, 0, 16, 0, 0, 0, 2, 0, 1, 0};
+
+	symbols = (struct elf_symbols){symbol, 1, "\0start", 7};
+	run_start();
+	run_write(0xEB, 0x00);
+	describe();
+	symbols = (struct elf_symbols){0};
+	CHECK_STR(text,
+	          "block 00010000 start: 2 bytes, 1 instructions; 5 bytes at 000021\n"
+	          "  00010000 eb00             jmp 0x10002                    000021 e9d8ff0300             jmp 0x3fffe  ; to 00010002 start+0x2\n");
+}
+
+/* clang-format on */
 
 UNIT_MAIN
