@@ -15,6 +15,7 @@
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
+#include "monitor/run/sampler.h"
 #include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
 
@@ -28,6 +29,7 @@ struct machine_parts {
 	bool screen_on_console, keys_from_console;
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
+	uint32_t ends_after;  /* seconds; 0: when it ends itself */
 	const uint8_t *image; /* the guest's file, for its symbols */
 	uint32_t image_size;
 };
@@ -35,7 +37,7 @@ struct machine_parts {
 struct machine {
 	struct vm vm;
 	struct pc pc;
-	uint64_t started_ns;
+	uint64_t started_ns, ends_ns; /* the second one in virtual time, or VIRTUAL_TIME_NEVER */
 	const struct engine *engine;
 	struct elf_symbols symbols; /* the guest's, for whoever shows its code */
 	struct direct direct;       /* for the engines that run anything directly */
@@ -44,6 +46,7 @@ struct machine {
 	uint64_t alarm_due;
 	uint32_t interrupts_seen; /* when the chips were last looked at */
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
+	struct sampler sampler;
 	struct canaries canaries;
 	struct display display;
 	struct us_keyboard typist;

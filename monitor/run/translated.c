@@ -36,7 +36,8 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 {
 	size_t size = translator_room_size(SLOT_CACHE_SIZE);
 
-	if (!direct_allocate(&translated->room, size))
+	if (!direct_allocate(&translated->room, size) ||
+	    (options.coverage && !coverage_start(&translated->coverage, &direct->slot)))
 		return false;
 	const struct translator_setup setup = {
 	        .cache = direct->slot.cache,
@@ -48,6 +49,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .vcpu = &vm->vcpu,
 	        .options = {.unit_is_real = true, .tsc_is_real = true},
 	        .observer = options.trace == OPTION_TRACE_TRANSLATE ? &listing_observer : NULL,
+	        .count = options.coverage ? &translated->coverage.count : NULL,
 	};
 	translated->direct = direct;
 	translated->cut = probes.segment_limits ? SLOT_TOP : COMPRESSION_NO_CUT;
@@ -61,6 +63,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 void translated_stop(struct translated *translated)
 {
 	direct_release(&translated->room);
+	coverage_stop(&translated->coverage);
 }
 
 /* What cannot be given becomes a null selector: using it faults, and the fault is emulated. */

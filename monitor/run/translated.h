@@ -6,6 +6,7 @@
 #ifndef MONITOR_RUN_TRANSLATED_H
 #define MONITOR_RUN_TRANSLATED_H
 
+#include "monitor/run/coverage.h"
 #include "monitor/run/direct.h"
 #include "monitor/translator/translator.h"
 
@@ -13,6 +14,7 @@ struct translated {
 	struct translator translator;
 	struct direct *direct;
 	struct direct_room room;
+	struct coverage coverage;
 	/* What ring 1 is given for each segment register, and what that was made from. */
 	struct vcpu_segment_register twins[VCPU_SEGMENTS];
 	uint16_t selectors[VCPU_SEGMENTS];

@@ -65,7 +65,6 @@ struct block {
 	uint32_t next_in_bucket;
 	uint32_t incoming; /* the first link that leads here without the host */
 	uint32_t landing;  /* where an indirect transfer lands that means it, or BLOCK_NONE */
-	uint64_t runs;     /* for coverage: counted by whoever asks for it */
 };
 
 /* A way out of a block: the rel32 of a jump. It leads to the link's own stub, whose exit tells the

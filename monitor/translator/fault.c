@@ -94,6 +94,7 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 		return;
 	}
 	vcpu->eip = fault_eip(t, block, entry, offset);
+	count_left(t, offset, vcpu->eip);
 	restore_registers(t, entry->kind, vcpu);
 }
 

@@ -15,6 +15,7 @@
 
 #include "monitor/state/vm.h"
 #include "monitor/translator/block.h"
+#include "monitor/translator/count.h"
 #include "monitor/translator/rules.h"
 #include "monitor/translator/scan.h"
 #include "monitor/translator/window.h"
@@ -58,6 +59,7 @@ struct translator_setup {
 	struct vcpu *vcpu;
 	struct translator_options options;
 	const struct translator_observer *observer; /* or NULL */
+	struct count *count;                        /* or NULL: nothing is counted */
 };
 
 #define TRANSLATOR_SEGMENTS 8
