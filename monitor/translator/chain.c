@@ -98,8 +98,9 @@ static void lead(struct translator *t, uint32_t number, uint32_t to)
 	link->to = to;
 	link->next = t->blocks[to].incoming;
 	t->blocks[to].incoming = number;
-	if (link->at != BLOCK_NONE)
-		put_relative(t, link->at, t->blocks[to].host);
+	if (link->at == BLOCK_NONE)
+		return; /* of a block that was dropped */
+	put_relative(t, link->at, t->blocks[to].host);
 	tell(t, link);
 }
 

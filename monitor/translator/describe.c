@@ -50,9 +50,9 @@ static void read_guest(struct description *d)
 		        d->guest + first, block->guest_size - first);
 }
 
-/* Returns the instruction's length, at least 1. */
-static uint32_t disassemble(const uint8_t *bytes, uint32_t available, uint32_t address, char *hex,
-                            char *text)
+/* Its length is at least 1. */
+static struct instruction disassemble(const uint8_t *bytes, uint32_t available, uint32_t address,
+                                      char *hex, char *text)
 {
 	struct instruction in;
 	size_t used = 0;
@@ -60,12 +60,12 @@ static uint32_t disassemble(const uint8_t *bytes, uint32_t available, uint32_t a
 	if (instruction_decode(bytes, available, 32, &in) == DECODE_OK) {
 		instruction_disassemble(&in, address, text, DISASSEMBLE_TEXT_SIZE);
 	} else {
-		in.length = 1;
+		in = (struct instruction){.length = 1};
 		print_to_buffer(text, DISASSEMBLE_TEXT_SIZE, "db 0x%02x", bytes[0]);
 	}
 	for (uint32_t i = 0; i < in.length; i++)
 		used += print_to_buffer(hex + used, BYTES_SIZE - used, "%02x", bytes[i]);
-	return in.length;
+	return in;
 }
 
 /* Whether the host instruction with this entry is the first one of the next guest instruction. What
@@ -95,7 +95,8 @@ static void left_text(struct description *d, const struct block_entry *entry, ui
 	if (!begins_instruction(d, entry, offset))
 		return;
 	d->shown += disassemble(d->guest + d->shown, d->block->guest_size - d->shown, address, hex,
-	                        instruction);
+	                        instruction)
+	                    .length;
 	print_to_buffer(text, size, "%08x %-*s %s", address, GUEST_COLUMN, hex, instruction);
 }
 
@@ -114,21 +115,59 @@ static void link_text(const struct description *d, uint32_t end, char *text, siz
 	}
 }
 
+#define FIELD(name)                                             \
+	{                                                       \
+#name, offsetof(struct translator_window, name) \
+	}
+
+/* In translated code GS is the window. */
+static void window_text(const struct instruction *in, char *text, size_t size)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} fields[] = {
+	        FIELD(target),
+	        FIELD(ecx),
+	        FIELD(edx),
+	        FIELD(system_flags),
+	        FIELD(cr),
+	        FIELD(selectors),
+	        FIELD(popf_table),
+	        FIELD(returns),
+	        FIELD(jumps),
+	        FIELD(rest_of_page),
+	        FIELD(interrupt_flag),
+	};
+	size_t n = sizeof(fields) / sizeof(fields[0]);
+
+	if (!in->has_memory || in->memory.segment != SEGMENT_GS)
+		return;
+	while (n > 1 && fields[n - 1].offset > in->memory.displacement)
+		n--;
+	print_to_buffer(text, size, "  ; %s",
+	                in->memory.displacement < sizeof(struct translator_window)
+	                        ? fields[n - 1].name
+	                        : "counter");
+}
+
 static uint32_t describe_instruction(struct description *d, uint32_t offset)
 {
 	char left[LEFT_SIZE], hex[BYTES_SIZE], right[DISASSEMBLE_TEXT_SIZE], goes[NAME_SIZE + 20],
 	        text[LINE_SIZE];
 	const struct block *block;
 	const struct block_entry *entry = fault_find_entry(d->t, offset, &block);
-	uint32_t end = d->block->host + d->block->host_size, length;
+	uint32_t end = d->block->host + d->block->host_size;
+	struct instruction in;
 
 	left_text(d, entry, offset, left, sizeof(left));
-	length = disassemble(d->t->setup.cache + offset, end - offset, offset, hex, right);
-	link_text(d, offset + length, goes, sizeof(goes));
+	in = disassemble(d->t->setup.cache + offset, end - offset, offset, hex, right);
+	link_text(d, offset + in.length, goes, sizeof(goes));
+	window_text(&in, goes, sizeof(goes));
 	print_to_buffer(text, sizeof(text), "  %-*s %06x %-*s %s%s", LEFT_COLUMN, left, offset,
 	                HOST_COLUMN, hex, right, goes);
 	d->to->line(d->to->to, text);
-	return length;
+	return in.length;
 }
 
 void translator_describe(const struct translator *t, const struct block *block,

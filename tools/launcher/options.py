@@ -28,6 +28,8 @@ examples:
   ./ringfence run vmlinuz --initrd initrd.img --append "console=ttyS0"
       a Linux kernel, as `qemu -kernel vmlinuz -initrd ... -append ...` would
       (`make linux` fetches Debian's, and makes an initial ramdisk with a shell)
+  ./ringfence coverage build/guest/prime.elf
+      which lines of a kernel have run, for lcov; `./ringfence profile` for flame graphs
   ./ringfence run vmlinuz --native --append "console=ttyS0" --timeout 60 \\
       --after 'login: ' --send 'root\\r' --expect '# '
       a script: log in, and end with status 0 as soon as there is a prompt

@@ -46,17 +46,17 @@ TEST(a_block_side_by_side)
 	describe();
 	CHECK_STR(text,
 	          "block 00010000: 5 bytes, 4 instructions; 72 bytes at 000021\n"
-	          "  00010000 fa               cli                            000021 65c7050010000001000000 mov dword [gs:0x1000], 0x1\n"
+	          "  00010000 fa               cli                            000021 65c7050010000001000000 mov dword [gs:0x1000], 0x1  ; interrupt_flag\n"
 	          "  00010001 40               inc eax                        00002c 40                     inc eax\n"
-	          "  00010002 9d               popfd                          00002d 65890d04000000         mov [gs:0x4], ecx\n"
+	          "  00010002 9d               popfd                          00002d 65890d04000000         mov [gs:0x4], ecx  ; ecx\n"
 	          "                                                           000034 0fb64c2401             movzx ecx, byte [esp+0x1]\n"
-	          "                                                           000039 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]\n"
+	          "                                                           000039 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]  ; popf_table\n"
 	          "                                                           000042 e311                   jecxz 0x55\n"
 	          "                                                           000044 9d                     popfd\n"
-	          "                                                           000045 65890d00100000         mov [gs:0x1000], ecx\n"
-	          "                                                           00004c 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           000045 65890d00100000         mov [gs:0x1000], ecx  ; interrupt_flag\n"
+	          "                                                           00004c 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
 	          "                                                           000053 eb09                   jmp 0x5e\n"
-	          "                                                           000055 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           000055 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
 	          "                                                           00005c cd30                   int 0x30\n"
 	          "  00010003 75fe             jnz 0x10003                    00005e 0f859aff0300           jnz 0x3fffe  ; to 00010003\n"
 	          "                                                           000064 e993ff0300             jmp 0x3fffc  ; to 00010005\n");
@@ -76,13 +76,13 @@ TEST(a_jump_and_a_call)
 	CHECK_STR(text,
 	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 000021\n"
 	          "  00010000 e810000000       call 0x10015                   000021 6805000100             push dword 0x10005\n"
-	          "                                                           000026 65c7055002000036000000 mov dword [gs:0x250], 0x36\n"
+	          "                                                           000026 65c7055002000036000000 mov dword [gs:0x250], 0x36  ; returns\n"
 	          "                                                           000031 e9c8ff0300             jmp 0x3fffe  ; to 00010015\n"
-	          "                                                           000036 658b0d00000000         mov ecx, [gs:0x0]\n"
+	          "                                                           000036 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
 	          "                                                           00003d 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
 	          "                                                           000043 e305                   jecxz 0x4a\n"
 	          "                                                           000045 e9b6ffffff             jmp 0x0\n"
-	          "                                                           00004a 658b0d04000000         mov ecx, [gs:0x4]\n"
+	          "                                                           00004a 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
 	          "                                                           000051 e9a6ff0300             jmp 0x3fffc  ; to 00010005\n");
 }
 
