@@ -1,7 +1,7 @@
 ## make interpret-here  a program that runs guests on this computer, without a machine underneath
 
 HERE_SOURCES  = tests/monitor/run/interpret_here.c $(filter monitor/%,$(PURE_SOURCES)) \
-                kernel/print.c kernel/string.c kernel/divide.c
+                kernel/print.c kernel/string.c kernel/divide.c kernel/statistics.c
 HERE_FLAGS    = $(filter-out -mgeneral-regs-only,$(HYPERVISOR_CFLAGS)) -mno-sse
 HERE_OBJECTS  = $(HERE_SOURCES:%.c=$(BUILD)/here/%.o) $(BUILD)/here/tests/monitor/run/interpret_here_entry.o
 
