@@ -17,7 +17,11 @@ static void on_timer(struct timer *timer)
 	        (struct sampler *)((char *)timer - offsetof(struct sampler, timer));
 
 	sampler->is_due = true;
-	clock_set_timer(timer, clock_now() + sampler->interval);
+}
+
+static void set_timer(struct sampler *sampler)
+{
+	clock_set_timer(&sampler->timer, clock_now() + sampler->interval);
 }
 
 void sampler_start(struct sampler *sampler, uint32_t per_second)
@@ -26,7 +30,7 @@ void sampler_start(struct sampler *sampler, uint32_t per_second)
 		return;
 	sampler->interval = SECOND / per_second;
 	sampler->timer.expired = on_timer;
-	clock_set_timer(&sampler->timer, clock_now() + sampler->interval);
+	set_timer(sampler);
 }
 
 void sampler_stop(struct sampler *sampler)
@@ -67,6 +71,8 @@ static size_t write_chain(struct vcpu *vcpu, char *text, size_t size)
 	return used;
 }
 
+/* The next one is due so long after this one is written: where a line takes longer than the
+ * interval, the guest would otherwise be seen again where it was, and not get on. */
 void sampler_look(struct machine *machine)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
@@ -79,4 +85,5 @@ void sampler_look(struct machine *machine)
 	write_chain(vcpu, chain, sizeof(chain));
 	log_info("profile", "sample ring=%u halted=%u stack=%08x%s", vcpu->cpl, vcpu->halted,
 	         vcpu->segments[VCPU_CS].base + vcpu->eip, chain);
+	set_timer(&machine->sampler);
 }
