@@ -11,7 +11,10 @@
 #include "monitor/memory/guest_memory.h"
 #include "monitor/run/describe.h"
 #include "monitor/run/engine.h"
+#include "monitor/run/engine_translate.h"
 #include "monitor/run/run.h"
+
+#define PROFILE_MOST 10000
 
 static struct machine machine;
 static struct load load;
@@ -139,7 +142,7 @@ static const struct boot_module *find_disk(void)
 
 static struct machine_parts parts_of_options(void)
 {
-	const struct boot_module *disk = find_disk();
+	const struct boot_module *disk = find_disk(), *kernel = &boot_info.modules[0];
 
 	return (struct machine_parts){
 	        .memory_mb = options.guest_memory,
@@ -151,9 +154,21 @@ static struct machine_parts parts_of_options(void)
 	                    .pci = options.pci == OPTION_NO},
 	        .disk = disk ? (uint8_t *)(uint32_t)disk->start : NULL,
 	        .disk_sectors = disk ? (uint32_t)(disk->end - disk->start) / ATA_SECTOR : 0,
+	        .image = (const uint8_t *)(uint32_t)kernel->start,
+	        .image_size = (uint32_t)(kernel->end - kernel->start),
+	        .ends_after = options.ends_after,
 	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
 	        .keys_from_console = options.keyboard == OPTION_KEYBOARD_CONSOLE,
 	};
+}
+
+static void refuse_what_does_not_fit(const struct engine *engine)
+{
+	if (options.coverage && engine != &engine_translate)
+		machine_refuse("boot", "coverage=yes needs engine=translate: only translated code "
+		                       "has counters");
+	if (options.profile > PROFILE_MOST)
+		machine_refuse("boot", "profile= is a number of samples a second up to 10000");
 }
 
 void run_guest(void)
@@ -170,6 +185,7 @@ void run_guest(void)
 		machine_refuse("boot",
 		               "mode=run needs a guest kernel as first module, but the boot "
 		               "loader handed over none");
+	refuse_what_does_not_fit(engine);
 	const struct machine_parts parts = parts_of_options();
 	if (!machine_create(&machine, "vm0", &parts, problem, sizeof(problem)))
 		machine_refuse("vm0", problem);

@@ -1,7 +1,7 @@
 ## make measure-translator  instructions of ours that the translator needs for one of real 32-bit code
 
 TRANSLATOR_SOURCES := $(wildcard monitor/translator/*.c monitor/state/*.c monitor/memory/*.c monitor/devices/*.c monitor/cpu/*.c \
-                        monitor/instructions/*.c) kernel/print.c kernel/text.c kernel/statistics.c kernel/divide.c
+                        monitor/instructions/*.c) monitor/loaders/elf_symbols.c kernel/print.c kernel/text.c kernel/statistics.c kernel/divide.c
 
 $(BUILD)/measure_translator: tests/monitor/translator/measure_translator.c $(TRANSLATOR_SOURCES) $(DECODER_PARTS) \
                              $(wildcard monitor/translator/*.h monitor/translator/*.def tests/monitor/translator/*.h)
@@ -13,7 +13,7 @@ measure-translator: $(BUILD)/measure_translator $(BUILD)/measure_decoder.bin
 	tests/monitor/instructions/measure-decoder $^ translator_find_or_make
 
 ## make translate-guest     a program that runs whole guests translated on this computer
-TRANSLATE_GUEST_SOURCES := $(TRANSLATOR_SOURCES) $(wildcard monitor/loaders/*.c)
+TRANSLATE_GUEST_SOURCES := $(sort $(TRANSLATOR_SOURCES) $(wildcard monitor/loaders/*.c))
 
 $(BUILD)/translate_guest: tests/monitor/translator/translate_guest.c $(TRANSLATE_GUEST_SOURCES) $(DECODER_PARTS) \
                           $(wildcard monitor/translator/*.h monitor/translator/*.def)

@@ -1,6 +1,7 @@
 #include "monitor/run/engine_translate.h"
 
 #include "kernel/interrupts.h"
+#include "kernel/options.h"
 #include "kernel/print.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
@@ -96,9 +97,40 @@ static bool run_user(struct machine *machine, uint32_t seen, bool *interrupted)
 	return true;
 }
 
-static enum exit_reason run(struct machine *machine)
+/* One turn of the engine: an event, an entry into the guest's world, or what is interpreted.
+ * Returns how many instructions count for the slice. */
+static uint32_t turn(struct machine *machine, uint32_t seen, uint32_t most, bool *interrupted)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
+
+	if (engine_take_events(vcpu))
+		return 0;
+	if (vcpu->cpl == 3)
+		coverage_note_user(&machine->translated.coverage,
+		                   vcpu->segments[VCPU_CS].base + vcpu->eip);
+	if ((vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, interrupted))
+		return 0;
+	return interpret_run(vcpu, vcpu->cpl == 3 ? most : 1);
+}
+
+/* In ring 0 a turn interprets one instruction at the most. */
+static uint32_t counted_turn(struct machine *machine, uint32_t seen, uint32_t most,
+                             bool *interrupted)
+{
+	const struct vcpu *vcpu = &machine->vm.vcpu;
+	uint64_t before = vcpu->instructions;
+	uint32_t base = vcpu->segments[VCPU_CS].base, done;
+	bool is_kernel = vcpu->cpl == 0;
+
+	done = turn(machine, seen, most, interrupted);
+	if (is_kernel && vcpu->instructions != before)
+		translator_count_interpreted(&machine->translated.translator,
+		                             base + vcpu->instruction_eip);
+	return done;
+}
+
+static enum exit_reason run(struct machine *machine)
+{
 	uint32_t seen = machine->interrupts_seen, done = 0;
 	uint32_t accesses = machine->vm.device_accesses;
 	enum exit_reason exit;
@@ -107,10 +139,8 @@ static enum exit_reason run(struct machine *machine)
 	while (done < ENGINE_SLICE && !interrupted) {
 		if (engine_has_to_return(machine, accesses, &exit))
 			return exit;
-		if (engine_take_events(vcpu))
-			continue;
-		if (!(vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, &interrupted))
-			done += interpret_run(vcpu, vcpu->cpl == 3 ? ENGINE_SLICE - done : 1);
+		done += (options.coverage ? counted_turn : turn)(machine, seen, ENGINE_SLICE - done,
+		                                                 &interrupted);
 	}
 	return interrupted ? EXIT_interrupt : EXIT_slice_ended;
 }

@@ -21,7 +21,9 @@
 #include "monitor/state/stop.h"
 
 #define MEGABYTE         (1u << 20)
-#define DISPLAY_INTERVAL 50000000 /* nanoseconds: often enough for the eye */
+#define DISPLAY_INTERVAL 50000000      /* nanoseconds: often enough for the eye */
+#define SECOND           1000000000ull /* nanoseconds */
+#define STATUS_TIME_UP   124
 #define LARGE_FRAMES     (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 static const struct machine *machine_of(const struct vm *vm)
@@ -215,7 +217,9 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	machine->vm.unit = real_unit_start();
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
+	machine->ends_ns = parts->ends_after ? parts->ends_after * SECOND : VIRTUAL_TIME_NEVER;
 	machine->engine = parts->engine;
+	elf_symbols_find(&machine->symbols, parts->image, parts->image_size);
 	return machine->engine->start(machine, problem, size);
 }
 
@@ -265,6 +269,8 @@ void machine_advance(struct machine *machine)
 
 	take_input(machine, now);
 	pc_advance(&machine->pc, now);
+	if (now >= machine->ends_ns)
+		vm_end(&machine->vm, EXIT_time_up, STATUS_TIME_UP);
 	if (now >= machine->display.next) {
 		machine->display.next = now + DISPLAY_INTERVAL;
 		machine_show(machine);
@@ -273,8 +279,10 @@ void machine_advance(struct machine *machine)
 
 uint64_t machine_next_due(const struct machine *machine)
 {
-	return virtual_time_earlier(pc_next_due(&machine->pc),
-	                            us_keyboard_next_due(&machine->typist));
+	uint64_t due = virtual_time_earlier(pc_next_due(&machine->pc),
+	                                    us_keyboard_next_due(&machine->typist));
+
+	return virtual_time_earlier(due, machine->ends_ns);
 }
 
 static void report_disk(const struct machine *machine)

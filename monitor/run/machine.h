@@ -11,9 +11,11 @@
 #include "kernel/clock.h"
 #include "monitor/devices/pc.h"
 #include "monitor/devices/us_keyboard.h"
+#include "monitor/loaders/elf_symbols.h"
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
+#include "monitor/run/sampler.h"
 #include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
 
@@ -27,19 +29,24 @@ struct machine_parts {
 	bool screen_on_console, keys_from_console;
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
+	uint32_t ends_after;  /* seconds; 0: when it ends itself */
+	const uint8_t *image; /* the guest's file, for its symbols */
+	uint32_t image_size;
 };
 
 struct machine {
 	struct vm vm;
 	struct pc pc;
-	uint64_t started_ns;
+	uint64_t started_ns, ends_ns; /* the second one in virtual time, or VIRTUAL_TIME_NEVER */
 	const struct engine *engine;
-	struct direct direct; /* for the engines that run anything directly */
+	struct elf_symbols symbols; /* the guest's, for whoever shows its code */
+	struct direct direct;       /* for the engines that run anything directly */
 	struct translated translated;
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint32_t interrupts_seen; /* when the chips were last looked at */
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
+	struct sampler sampler;
 	struct canaries canaries;
 	struct display display;
 	struct us_keyboard typist;

@@ -3,6 +3,7 @@
 #include "kernel/clock.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
+#include "kernel/options.h"
 #include "kernel/statistics.h"
 #include "kernel/trace.h"
 #include "kernel/traps.h"
@@ -112,6 +113,7 @@ static void report_exits(const struct machine *machine)
 
 void run(struct machine *machine)
 {
+	sampler_start(&machine->sampler, options.profile);
 	while (!machine->vm.ended) {
 		/* Before the chips are looked at: an alarm that rings from here on is not missed.
 		 */
@@ -120,8 +122,11 @@ void run(struct machine *machine)
 		set_alarm(machine);
 		if (run_engine(machine) == EXIT_halted)
 			wait_for_interrupt(machine);
+		sampler_look(machine);
 	}
+	sampler_stop(&machine->sampler);
 	clock_cancel_timer(&machine->alarm);
 	statistics[STATISTIC_guest_instructions] += machine->vm.vcpu.instructions;
 	report_exits(machine);
+	coverage_report(&machine->translated.coverage, &machine->translated.translator);
 }

@@ -144,6 +144,13 @@ static struct descriptor flat(uint8_t access)
 	return descriptor_make(0, 0xFFFFF, access, DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
 }
 
+/* What lies between is read-only, and no translated code names it. */
+static uint32_t window_size(const struct slot *slot)
+{
+	return slot->counters ? SLOT_COUNTERS + SLOT_COUNTERS_SIZE - SLOT_WINDOW
+	                      : sizeof(struct translator_window);
+}
+
 static void make_gdt(const struct slot *slot)
 {
 	slot->gdt[SLOT_CODE / 8] = flat(DESCRIPTOR_CODE);
@@ -155,7 +162,7 @@ static void make_gdt(const struct slot *slot)
 	        slot->base + SLOT_CACHE, SLOT_CACHE_SIZE / PAGE_SIZE - 1,
 	        DESCRIPTOR_CODE | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT | DESCRIPTOR_GRANULAR);
 	slot->gdt[SLOT_WINDOW_DATA / 8] =
-	        descriptor_make(slot->base + SLOT_WINDOW, sizeof(struct translator_window) - 1,
+	        descriptor_make(slot->base + SLOT_WINDOW, window_size(slot) - 1,
 	                        DESCRIPTOR_DATA | DESCRIPTOR_RING_1, DESCRIPTOR_32BIT);
 	slot->gdt[SLOT_LOCAL_TABLE / 8] = descriptor_make(
 	        slot->base + SLOT_LDT, TABLE_PAGES * PAGE_SIZE - 1, DESCRIPTOR_LDT, 0);
@@ -216,6 +223,21 @@ static bool allocate_cache(struct slot *slot)
 	return true;
 }
 
+bool slot_add_counters(struct slot *slot)
+{
+	slot->counter_frames = frames_allocate_run(SLOT_COUNTERS_SIZE / PAGE_SIZE, 1, FRAME_slot);
+	if (frames_is_none(slot->counter_frames))
+		return false;
+	slot->counters = page_tables_direct(slot->counter_frames);
+	memset(slot->counters, 0, SLOT_COUNTERS_SIZE);
+	for (uint32_t at = 0; at < SLOT_COUNTERS_SIZE; at += PAGE_SIZE)
+		map_in_guest(slot, SLOT_COUNTERS + at,
+		             (slot->counter_frames.value + at) | no_execute() | PTE_PRESENT |
+		                     PTE_WRITABLE);
+	make_gdt(slot);
+	return true;
+}
+
 bool slot_create(struct slot *slot, uint32_t base, bool with_cache)
 {
 	if (with_cache && !allocate_cache(slot))
@@ -264,6 +286,9 @@ void slot_destroy(struct slot *slot)
 	panic_unless(frames_free_run(slot->first, SLOT_PAGES, FRAME_slot));
 	panic_unless(frames_free_run(slot->tables[0], 1, FRAME_slot));
 	panic_unless(frames_free_run(slot->tables[1], 1, FRAME_slot));
+	if (slot->counters)
+		panic_unless(frames_free_run(slot->counter_frames, SLOT_COUNTERS_SIZE / PAGE_SIZE,
+		                             FRAME_slot));
 	if (slot->cache)
 		panic_unless(frames_free_run(slot->cache_frames, SLOT_CACHE_SIZE / PAGE_SIZE,
 		                             FRAME_translation_cache));

@@ -19,18 +19,20 @@
 
 /* Where things are in it. The first page is where linker.ld puts .cross in the image; what follows
  * lies behind the room that the image takes at the top of the host world. */
-#define SLOT_IDT        0x101000u
-#define SLOT_TASKS      0x102000u
-#define SLOT_AREA       0x103000u
-#define SLOT_WINDOW     0x104000u /* struct translator_window */
-#define SLOT_FLAG       0x105000u /* its second page, which can be made read-only */
-#define SLOT_GDT        0x140000u
-#define SLOT_LDT        0x150000u
-#define SLOT_END        0x160000u
-#define SLOT_PAGES      ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
-#define SLOT_CACHE      0x170000u /* only the guest world shows it; we write through the direct map */
-#define SLOT_CACHE_SIZE (SLOT_SIZE - PAGE_SIZE - SLOT_CACHE)
-#define TABLE_PAGES     16u /* of a descriptor table of full size */
+#define SLOT_IDT           0x101000u
+#define SLOT_TASKS         0x102000u
+#define SLOT_AREA          0x103000u
+#define SLOT_WINDOW        0x104000u /* struct translator_window */
+#define SLOT_FLAG          0x105000u /* its second page, which can be made read-only */
+#define SLOT_GDT           0x140000u
+#define SLOT_LDT           0x150000u
+#define SLOT_END           0x160000u
+#define SLOT_COUNTERS      0x160000u /* of blocks, where they are counted */
+#define SLOT_COUNTERS_SIZE (SLOT_CACHE - SLOT_COUNTERS)
+#define SLOT_PAGES         ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
+#define SLOT_CACHE         0x170000u /* only the guest world shows it; we write through the direct map */
+#define SLOT_CACHE_SIZE    (SLOT_SIZE - PAGE_SIZE - SLOT_CACHE)
+#define TABLE_PAGES        16u /* of a descriptor table of full size */
 
 /* Our own descriptors are the last of the GDT; the ones before may be a guest's. */
 #define SLOT_CODE         (8191u * 8) /* flat, ring 0 */
@@ -48,7 +50,7 @@ struct slot {
 	uint32_t cross;  /* the way over, in the slot */
 	mpa_t first;     /* SLOT_PAGES frames: what lies from SLOT_IDT on */
 	mpa_t tables[2]; /* page tables of the guest world's view */
-	mpa_t cache_frames;
+	mpa_t cache_frames, counter_frames;
 	uint32_t open_vectors[8];
 	uint32_t moves;         /* with each, gates for ring 3 are closed */
 	struct descriptor *gdt; /* through the direct map: the guest world may not write them */
@@ -57,6 +59,7 @@ struct slot {
 	struct task_state *tasks; /* the guest's way in; the double fault's */
 	struct world_area *area;
 	uint8_t *window, *cache; /* the cache is NULL where nothing is translated */
+	uint32_t *counters;      /* NULL where nothing is counted */
 	bool flag_is_writable;
 };
 
@@ -65,6 +68,10 @@ bool slot_create(struct slot *slot, uint32_t base, bool with_cache);
 
 /* Ring 1 of the guest world can write SLOT_FLAG, or faults when it does. */
 void slot_open_flag(struct slot *slot, bool writable);
+
+/* Gives ring 1 counters behind the window, in its segment. False when there are not enough frames.
+ */
+bool slot_add_counters(struct slot *slot);
 
 /* From now on ring 1 may use `int` with this vector. */
 void slot_open_vector(struct slot *slot, uint8_t vector);

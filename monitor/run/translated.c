@@ -1,6 +1,7 @@
 #include "monitor/run/translated.h"
 
 #include "kernel/frames.h"
+#include "kernel/options.h"
 #include "kernel/page_tables.h"
 #include "kernel/probes.h"
 #include "kernel/statistics.h"
@@ -10,6 +11,7 @@
 #include "monitor/cpu/shadow_tables.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
+#include "monitor/run/listing.h"
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/run/world.h"
@@ -50,7 +52,8 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 {
 	size_t size = translator_room_size(SLOT_CACHE_SIZE);
 
-	if (!direct_allocate(&translated->room, size))
+	if (!direct_allocate(&translated->room, size) ||
+	    (options.coverage && !coverage_start(&translated->coverage, &direct->slot)))
 		return false;
 	const struct translator_setup setup = {
 	        .cache = direct->slot.cache,
@@ -62,6 +65,8 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .watch = watch_code,
 	        .vcpu = &vm->vcpu,
 	        .options = {.unit_is_real = true, .tsc_is_real = true},
+	        .observer = options.trace == OPTION_TRACE_TRANSLATE ? &listing_observer : NULL,
+	        .count = options.coverage ? &translated->coverage.count : NULL,
 	};
 	translated->direct = direct;
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_CALLOUT);
@@ -80,6 +85,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 void translated_stop(struct translated *translated)
 {
 	direct_release(&translated->room);
+	coverage_stop(&translated->coverage);
 }
 
 bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t *offset)

@@ -7,6 +7,7 @@
 #ifndef MONITOR_RUN_TRANSLATED_H
 #define MONITOR_RUN_TRANSLATED_H
 
+#include "monitor/run/coverage.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/twins.h"
 #include "monitor/run/user_gates.h"
@@ -18,6 +19,7 @@ struct translated {
 	struct direct_room room;
 	struct twins twins;
 	struct user_gates gates;
+	struct coverage coverage;
 };
 
 /* False when there is not enough memory. */

@@ -67,8 +67,10 @@ struct block {
 	uint32_t next_in_bucket;
 	uint32_t incoming; /* the first link that leads here without the host */
 	uint32_t landing;  /* where an indirect transfer lands that means it, or BLOCK_NONE */
-	uint64_t runs;     /* for coverage: counted by whoever asks for it */
+	uint32_t room[2];  /* for what else a block may need, and so that an index is a shift */
 };
+
+_Static_assert(sizeof(struct block) == 64, "found by a shift");
 
 /* A way out of a block: the rel32 of a jump. It leads to the link's own stub, whose exit tells the
  * host which link it was, until it leads to another block. */

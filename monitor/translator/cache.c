@@ -42,6 +42,8 @@ void cache_start(struct translator *t)
 	size_t blocks = left / (SIZE_PER_BLOCK + SIZE_PER_PAGES / BLOCKS_PER_PAGE + 1);
 
 	t->blocks_max = (uint32_t)blocks;
+	if (t->setup.count && t->blocks_max > t->setup.count->blocks)
+		t->blocks_max = t->setup.count->blocks;
 	t->links_max = (uint32_t)blocks * LINKS_PER_BLOCK;
 	t->map_max = (uint32_t)blocks * ENTRIES_PER_BLOCK + BLOCK_MAP_MAX * 8;
 	t->pages_max = (uint32_t)(blocks / BLOCKS_PER_PAGE);

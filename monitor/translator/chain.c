@@ -87,6 +87,13 @@ void chain_forget_predictions(struct translator *t)
 	}
 }
 
+static void tell(const struct translator *t, const struct block_link *link)
+{
+	statistics_count(blocks_chained);
+	if (t->setup.observer)
+		t->setup.observer->chained(t, link);
+}
+
 static void lead(struct translator *t, uint32_t number, uint32_t to)
 {
 	struct block_link *link = &t->links[number];
@@ -94,9 +101,10 @@ static void lead(struct translator *t, uint32_t number, uint32_t to)
 	link->to = to;
 	link->next = t->blocks[to].incoming;
 	t->blocks[to].incoming = number;
-	if (link->at != BLOCK_NONE)
-		put_relative(t, link->at, t->blocks[to].host);
-	statistics_count(blocks_chained);
+	if (link->at == BLOCK_NONE)
+		return; /* of a block that was dropped */
+	put_relative(t, link->at, t->blocks[to].host);
+	tell(t, link);
 }
 
 /* Where an indirect transfer lands that goes to this block: the one who jumped here only knows the
@@ -260,5 +268,5 @@ void chain_leave_out(struct translator *t, uint32_t to)
 	last->host_size -= BLOCK_JUMP_SIZE;
 	t->links[number].at = BLOCK_NONE;
 	t->links[number].to = to;
-	statistics_count(blocks_chained);
+	tell(t, &t->links[number]);
 }

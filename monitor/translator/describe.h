@@ -1,13 +1,22 @@
-/* A block as a person reads it: the guest's instructions, and beside each what became of it. */
+/* What the translator does as a person reads it: a block with the guest's instructions, and beside
+ * each what became of it; and which jump leads elsewhere since it was chained. */
 #ifndef MONITOR_TRANSLATOR_DESCRIBE_H
 #define MONITOR_TRANSLATOR_DESCRIBE_H
 
+#include "monitor/loaders/elf_symbols.h"
 #include "monitor/translator/translator.h"
 
-typedef void describe_line(void *to, const char *text);
+/* Where the lines go, without ends of lines; and the guest's names, which may be none. */
+struct describe_to {
+	void (*line)(void *to, const char *text);
+	void *to;
+	const struct elf_symbols *symbols;
+};
 
-/* Line by line, without ends of lines. The guest's bytes are those in its memory now. */
-void translator_describe(const struct translator *t, const struct block *block, describe_line *line,
-                         void *to);
+/* The guest's bytes are those in its memory now. */
+void translator_describe(const struct translator *t, const struct block *block,
+                         const struct describe_to *to);
+void translator_describe_link(const struct translator *t, const struct block_link *link,
+                              const struct describe_to *to);
 
 #endif

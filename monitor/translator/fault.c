@@ -96,10 +96,11 @@ void translator_recover(const struct translator *t, uint32_t offset, struct vcpu
 	}
 	if (entry->kind == RECOVER_STUB) {
 		level_recover(t, (enum level_phase)entry->guest, vcpu);
-		return;
+	} else {
+		vcpu->eip = fault_eip(t, block, entry, offset);
+		restore_registers(t, entry->kind, vcpu);
 	}
-	vcpu->eip = fault_eip(t, block, entry, offset);
-	restore_registers(t, entry->kind, vcpu);
+	count_left(t, offset, vcpu->eip);
 }
 
 bool translator_at_boundary(const struct translator *t, uint32_t offset)

@@ -12,7 +12,9 @@
 
 bool level_iret(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
-	(void)in, (void)bytes;
+	(void)bytes;
+	if (in->length != LEVEL_IRET_SIZE)
+		return false;
 	emit_before(emit, 0);
 	EMIT_SAVE_ECX(emit);
 	emit_before(emit, RECOVER_ECX);

@@ -27,6 +27,14 @@ enum level_phase {
 	LEVEL_FROM_USER_ALL, /* and the selectors are there as well */
 };
 
+#define LEVEL_IRET_SIZE 1u /* of one that is not the interpreter's */
+
+/* Its block has ended, and it is not done. */
+static inline bool level_is_at_site(const struct block_entry *entry)
+{
+	return entry->kind == RECOVER_STUB && entry->guest <= LEVEL_SITE_ECX;
+}
+
 void level_recover(const struct translator *t, enum level_phase phase, struct vcpu *vcpu);
 
 #endif

@@ -37,6 +37,7 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 void translator_flush(struct translator *t)
 {
 	invalidate_all(t);
+	translator_count_collect(t);
 	cache_clear(t);
 	t->generation++;
 	chain_start(t);
@@ -168,6 +169,8 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 
 	rules_choose(t, &t->scan);
 	emit_begin(&emit, t, block, at);
+	if (t->setup.count)
+		count_emit(&emit);
 	while (n < t->scan.count) {
 		if (t->scan.rules[n] == RULE_copy)
 			n = emit_piece(&emit, n);
@@ -222,6 +225,8 @@ static void make(struct translator *t, const struct vcpu *vcpu, const struct sca
 	block->instructions = (uint16_t)t->scan.count;
 	emit_block(t, *number, t->used);
 	cache_add_block(t, *number);
+	if (t->setup.observer)
+		t->setup.observer->made(t, block);
 	t->made++;
 	statistics_count(blocks_translated);
 	statistics[STATISTIC_instructions_translated] += t->scan.count;
@@ -266,6 +271,7 @@ static bool resume(const struct translator *t, const struct vcpu *vcpu, uint32_t
 	    t->blocks[t->resume_block].segment != t->segment)
 		return false;
 	*offset = t->resume_offset;
+	count_resumed(t, t->resume_block, t->resume_eip);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "monitor/state/vm.h"
 #include "monitor/translator/block.h"
+#include "monitor/translator/count.h"
 #include "monitor/translator/rules.h"
 #include "monitor/translator/scan.h"
 #include "monitor/translator/window.h"
@@ -47,6 +48,15 @@ struct translator_gate {
 	bool interrupts;    /* they stay on */
 };
 
+struct translator;
+
+/* Whoever wants to see the work done: told when it has been. */
+struct translator_observer {
+	void (*made)(const struct translator *t, const struct block *block);
+	/* Leads to another block now, or has been left out because that block is laid behind. */
+	void (*chained)(const struct translator *t, const struct block_link *link);
+};
+
 struct translator_setup {
 	uint8_t *cache; /* as the host sees it */
 	uint32_t cache_size;
@@ -58,6 +68,8 @@ struct translator_setup {
 	void (*watch)(struct vcpu *vcpu, gpa_t page, bool on);
 	struct vcpu *vcpu;
 	struct translator_options options;
+	const struct translator_observer *observer; /* or NULL */
+	struct count *count;                        /* or NULL: nothing is counted */
 };
 
 #define TRANSLATOR_SEGMENTS 8

@@ -17,8 +17,8 @@ LIMIT = "40"  # seconds; only a broken launcher needs them
 sys.path.insert(0, str(ROOT / "tools"))
 
 
-def assemble(folder, name, *defines, elf=False):
-    """Builds kernels/NAME.asm, flat or as an ELF file, and gives its path."""
+def assemble(folder, name, *defines, elf=False, text=0x100000):
+    """Builds kernels/NAME.asm, flat or as an ELF file, and gives its path. ld puts a page before its text."""
     output = folder / f"{name}.{'elf' if elf else 'bin'}"
     flat = folder / f"{name}.o" if elf else output
     source = KERNELS / f"{name}.asm"
@@ -26,7 +26,7 @@ def assemble(folder, name, *defines, elf=False):
     nasm = ["nasm", "-f", "elf32" if elf else "bin", "-i", f"{KERNELS}/", *options]
     subprocess.run([*nasm, str(source), "-o", str(flat)], check=True)
     if elf:
-        link = ["ld", "-m", "elf_i386", "-Ttext", "0x100000", "-e", "start", "-z", "noexecstack"]
+        link = ["ld", "-m", "elf_i386", "-Ttext", f"{text:#x}", "-e", "start", "-z", "noexecstack"]
         subprocess.run([*link, "-o", str(output), str(flat)], check=True)
     return output
 

@@ -11,10 +11,10 @@ COUNTERS = re.compile(r"ringfence: \w+ stats: (.*)")
 
 
 class Log:
-    """Fed with bytes as they come. `ending` is set once the log has told it."""
+    """Fed with bytes as they come. `ending` is set once the log has told it; `listener` is given each line."""
 
-    def __init__(self, path, watch):
-        self.watch = watch
+    def __init__(self, path, watch, listener=None):
+        self.watch, self.listener = watch, listener
         self.counters = []
         self.ending = None
         self.rest = b""  # of the last line, as far as it has come
@@ -33,6 +33,8 @@ class Log:
             self.ending = Ending("grub", STATUS_BAD_INPUT, f"GRUB cannot load {name}")
         if not self.watch:
             return  # COM2 is the guest's own: what it says there is not ours to believe
+        if self.listener:
+            self.listener(line)
         counters = COUNTERS.match(line)
         if counters:
             self.counters += [word for word in counters[1].split() if "=" in word]

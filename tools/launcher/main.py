@@ -10,6 +10,7 @@ from .errors import STATUS_BAD_INPUT, UserError
 from .options import one_line, parse
 from .plan import memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, plan_native
 from .qemu import Qemu
+from .report import REPORTS, report_options, run_report
 from .session import run_session
 
 ENGINES = ("translate", "trap", "interpret")  # those that the hypervisor has
@@ -34,6 +35,8 @@ def _command(arguments):
     options = parse(arguments)
     if options.command == "doctor":
         return run_doctor()
+    if options.command in REPORTS:
+        return _say(*run_report(options.command, MACHINES[options.on], _plan(options), options))
     ending = run_session(MACHINES[options.on], _plan(options), options)
     return _say(ending.sentence, ending.status)
 
@@ -41,7 +44,7 @@ def _command(arguments):
 def _plan(options):
     if options.command == "boot":
         return plan_menu() if options.menu else plan_hypervisor(options.boot, options.module)
-    if options.native:
+    if getattr(options, "native", False):
         return plan_native(options.kernel, options.initrd, options.append, options.memory, options.disk)
     plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options), options.disk)
     options.memory += memory_beside_guest(plan)
@@ -50,7 +53,8 @@ def _plan(options):
 
 def _engine(options):
     """The hypervisor's boot options for the guest."""
-    return f"mode=run engine={options.engine} guest-memory={options.memory} {options.boot}".strip()
+    more = f"{report_options(options)} {options.boot}".strip()
+    return f"mode=run engine={options.engine} guest-memory={options.memory} {more}".strip()
 
 
 def _say(sentence, status):

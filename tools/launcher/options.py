@@ -28,6 +28,8 @@ examples:
   ./ringfence run vmlinuz --initrd initrd.img --append "console=ttyS0"
       a Linux kernel, as `qemu -kernel vmlinuz -initrd ... -append ...` would
       (`make linux` fetches Debian's, and makes an initial ramdisk with a shell)
+  ./ringfence coverage build/guest/prime.elf
+      which lines of a kernel have run, for lcov; `./ringfence profile` for flame graphs
   ./ringfence run vmlinuz --native --append "console=ttyS0" --timeout 60 \\
       --after 'login: ' --send 'root\\r' --expect '# '
       a script: log in, and end with status 0 as soon as there is a prompt
@@ -50,6 +52,22 @@ exit status:
 """
 
 
+COVERAGE = """\
+Runs a kernel under the hypervisor and counts how often each block of its code in ring 0
+has run; the kernel needs no instrumentation. Writes lcov's format (NAME.info) when the
+file has source lines, else a table of functions and blocks (NAME.coverage)."""
+
+PROFILE = """\
+Runs a kernel under the hypervisor and looks many times a second where it is. Writes
+folded stacks (NAME.folded), from which flamegraph.pl and speedscope make a picture."""
+
+REPORT_ENDINGS = """\
+--timeout ends the kernel, and what was seen until then is written.
+
+exit status: 0 when the file was written; otherwise that of `./ringfence run`
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, but an error is one sentence and never a usage dump."""
 
@@ -69,7 +87,7 @@ def parse(arguments):
     parser = _build_parser()
     options = parser.parse_args(_join_values(arguments))
     if options.command is None:
-        parser.error("expected a command: run, boot or doctor")
+        parser.error("expected a command: run, coverage, profile, boot or doctor")
     if options.command != "doctor":
         _check(options)
     return options
@@ -80,33 +98,16 @@ def _build_parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     epilog = EXAMPLES + "\n" + ENDINGS
     run = commands.add_parser("run", help="boot a kernel", description=DESCRIPTION, epilog=epilog)
-    run.add_argument(
-        "kernel",
-        metavar="KERNEL",
-        help="a Multiboot 1 kernel (ELF, or any format with address fields), a Multiboot 2 ELF, "
-        "or a Linux bzImage or (not with --native) vmlinux; recognised by its content",
-    )
-    run.add_argument("--initrd", metavar="FILE", help="Linux's initial ramdisk; for Multiboot kernels a module")
-    run.add_argument(
-        "--disk",
-        metavar="FILE",
-        help="a disk image: the kernel's first IDE disk; the file is only read, and what is written is lost in the end",
-    )
-    run.add_argument("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
+    _add_kernel(run)
     run.add_argument("--native", action="store_true", help="run it without the hypervisor: the reference")
-    run.add_argument(
-        "--engine",
-        choices=("translate", "trap", "interpret"),
-        default="translate",
-        help="how the hypervisor runs guest kernel code: translated (the default), directly in ring 1 with "
-        "what traps emulated, or interpreted (no effect with --native)",
-    )
+    _add_engine(run, " (no effect with --native)")
     run.add_argument(
         "--stats",
         action="store_true",
         help="print the hypervisor's counters to stderr at the end (no effect with --native)",
     )
     _add_common(run)
+    _add_reports(commands)
     boot = commands.add_parser(
         "boot",
         help="start the hypervisor alone: its report on processor and memory",
@@ -132,6 +133,58 @@ def _build_parser():
         epilog="exit status: 0 when everything is there, 1 when something is missing",
     )
     return parser
+
+
+def _add_reports(commands):
+    """What runs a kernel as `run` does, and writes down what it has seen."""
+    coverage = commands.add_parser(
+        "coverage",
+        help="run a kernel and write how often each line of it has run",
+        description=COVERAGE,
+        epilog=REPORT_ENDINGS,
+    )
+    _add_kernel(coverage)
+    coverage.set_defaults(engine="translate")
+    profile = commands.add_parser(
+        "profile",
+        help="run a kernel and write where it spends its time",
+        description=PROFILE,
+        epilog=REPORT_ENDINGS,
+    )
+    _add_kernel(profile)
+    _add_engine(profile, "")
+    profile.add_argument("--rate", metavar="N", type=_rate, default=1000, help="samples a second (default 1000)")
+    for parser in coverage, profile:
+        parser.add_argument("-o", "--output", metavar="FILE", help="where to write it (default: the kernel's name, here)")
+        parser.set_defaults(stats=False)
+        _add_common(parser)
+
+
+def _add_kernel(parser):
+    add = parser.add_argument
+    add(
+        "kernel",
+        metavar="KERNEL",
+        help="a Multiboot 1 kernel (ELF, or any format with address fields), a Multiboot 2 ELF, "
+        "or a Linux bzImage or (not with --native) vmlinux; recognised by its content",
+    )
+    add("--initrd", metavar="FILE", help="Linux's initial ramdisk; for Multiboot kernels a module")
+    add(
+        "--disk",
+        metavar="FILE",
+        help="a disk image: the kernel's first IDE disk; the file is only read, and what is written is lost in the end",
+    )
+    add("--append", metavar="ARGS", default="", help="the kernel's command line; GRUB escapes quotes in it")
+
+
+def _add_engine(parser, remark):
+    parser.add_argument(
+        "--engine",
+        choices=("translate", "trap", "interpret"),
+        default="translate",
+        help="how the hypervisor runs guest kernel code: translated (the default), directly in ring 1 with "
+        f"what traps emulated, or interpreted{remark}",
+    )
 
 
 def _add_common(parser):
@@ -191,7 +244,8 @@ def _add_common(parser):
 
 
 VALUE_OPTIONS = frozenset(
-    "--initrd --disk --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot".split()
+    "--initrd --disk --append --engine --module --memory --on --cpu --timeout --expect --send --after --log --boot "
+    "--rate --output -o".split()
 )
 
 
@@ -217,6 +271,10 @@ def _check(options):
         )
     if options.gdb is not None and options.on == "bochs":
         raise UserError("--gdb needs --on qemu: the Bochs of Debian has no gdb stub")
+    if options.command == "coverage" and options.expect:
+        raise UserError("--expect would end the machine before the counts are written; use --timeout, or let the kernel end")
+    if options.command in ("coverage", "profile") and options.timeout and options.timeout < 1:
+        raise UserError("--timeout must be at least one second here")
     for name in ("append", "boot"):
         if re.search(r"[\0\r\n]", getattr(options, name, "")):
             raise UserError(f"--{name} must be one line")
@@ -244,6 +302,12 @@ def _seconds(text):
     if not 0 < seconds < 1e9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
+
+
+def _rate(text):
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of samples between 1 and 10000")
+    return int(text)
 
 
 def _port(text):

@@ -30,10 +30,10 @@ LONGEST_GOODBYE_SECONDS = 3.0
 LONGEST_FLUSH_SECONDS = 2.0
 
 
-def run_session(machine_class, plan, options):
-    """Runs it to its end and returns the Ending."""
+def run_session(machine_class, plan, options, listener=None):
+    """Runs it to its end and returns the Ending. `listener` is given each line of the log."""
     with Signals() as signals:
-        session = Session(machine_class, plan, options, signals)
+        session = Session(machine_class, plan, options, signals, listener)
         try:
             session.run()
         except UserError:
@@ -47,8 +47,9 @@ def run_session(machine_class, plan, options):
 
 
 class Session:
-    def __init__(self, machine_class, plan, options, signals):
+    def __init__(self, machine_class, plan, options, signals, listener):
         self.plan, self.options, self.signals = plan, options, signals
+        self.listener = listener
         self.machine_class = machine_class
         self.log = None
         self.ending = None  # set once, by whatever comes first
@@ -64,7 +65,7 @@ class Session:
         self.deadline = None
 
     def run(self):
-        self.log = Log(self.options.log, not self.plan.native)
+        self.log = Log(self.options.log, not self.plan.native, self.listener)
         try:
             with tempfile.TemporaryDirectory(prefix="ringfence-") as folder:
                 self._run_in(folder)

@@ -12,6 +12,9 @@ static void add_line(void *to, const char *line)
 	strncat(text, "\n", sizeof(text) - strlen(text) - 1);
 }
 
+static struct elf_symbols symbols;
+static const struct describe_to to_text = {.line = add_line, .symbols = &symbols};
+
 static void describe(void)
 {
 	uint32_t offset = 0;
@@ -19,31 +22,44 @@ static void describe(void)
 	text[0] = 0;
 	ring1_start(NULL);
 	CHECK_EQ(translator_find_or_make(&ring1.t, ring1_guest, &offset), TRANSLATOR_FOUND);
-	translator_describe(&ring1.t, translator_find_block(&ring1.t, offset), add_line, NULL);
+	translator_describe(&ring1.t, translator_find_block(&ring1.t, offset), &to_text);
 }
+
+static void on_made(const struct translator *t, const struct block *block)
+{
+	(void)t;
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "made %x\n", block->eip);
+}
+
+static void on_chained(const struct translator *t, const struct block_link *link)
+{
+	translator_describe_link(t, link, &to_text);
+}
+
+/* A line is one line here, however long. */
+/* clang-format off */
 
 TEST(a_block_side_by_side)
 {
 	run_start();
 	run_write(0xFA, 0x40, 0x9D, 0x75, 0xFE); /* cli; inc eax; popf; jnz to itself */
 	describe();
-	CHECK_STR(
-	        text,
-	        "block 00010000: 5 bytes, 4 instructions; 72 bytes at 000ae\n"
-	        "  00010000 cli                             000ae mov dword [gs:0x1000], 0x1\n"
-	        "  00010001 inc eax                         000b9 inc eax\n"
-	        "  00010002 popfd                           000ba mov [gs:0x4], ecx\n"
-	        "                                           000c1 movzx ecx, byte [esp+0x1]\n"
-	        "                                           000c6 movzx ecx, word [gs:ecx*2+0x3c]\n"
-	        "                                           000cf jecxz 0xe2\n"
-	        "                                           000d1 popfd\n"
-	        "                                           000d2 mov [gs:0x1000], ecx\n"
-	        "                                           000d9 mov ecx, [gs:0x4]\n"
-	        "                                           000e0 jmp 0xeb\n"
-	        "                                           000e2 mov ecx, [gs:0x4]\n"
-	        "                                           000e9 int 0x30\n"
-	        "  00010003 jnz 0x10003                     000eb jnz 0x3fffe\n"
-	        "                                           000f1 jmp 0x3fffc\n");
+	CHECK_STR(text,
+	          "block 00010000: 5 bytes, 4 instructions; 72 bytes at 0000ae\n"
+	          "  00010000 fa               cli                            0000ae 65c7050010000001000000 mov dword [gs:0x1000], 0x1  ; interrupt_flag\n"
+	          "  00010001 40               inc eax                        0000b9 40                     inc eax\n"
+	          "  00010002 9d               popfd                          0000ba 65890d04000000         mov [gs:0x4], ecx  ; ecx\n"
+	          "                                                           0000c1 0fb64c2401             movzx ecx, byte [esp+0x1]\n"
+	          "                                                           0000c6 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]  ; popf_table\n"
+	          "                                                           0000cf e311                   jecxz 0xe2\n"
+	          "                                                           0000d1 9d                     popfd\n"
+	          "                                                           0000d2 65890d00100000         mov [gs:0x1000], ecx  ; interrupt_flag\n"
+	          "                                                           0000d9 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           0000e0 eb09                   jmp 0xeb\n"
+	          "                                                           0000e2 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           0000e9 cd30                   int 0x30\n"
+	          "  00010003 75fe             jnz 0x10003                    0000eb 0f850dff0300           jnz 0x3fffe  ; to 00010003\n"
+	          "                                                           0000f1 e906ff0300             jmp 0x3fffc  ; to 00010005\n");
 }
 
 TEST(a_jump_and_a_call)
@@ -51,22 +67,23 @@ TEST(a_jump_and_a_call)
 	run_start();
 	run_write(0xEB, 0x10);
 	describe();
-	CHECK_STR(text, "block 00010000: 2 bytes, 1 instructions; 5 bytes at 000ae\n"
-	                "  00010000 jmp 0x10012                     000ae jmp 0x3fffe\n");
+	CHECK_STR(text,
+	          "block 00010000: 2 bytes, 1 instructions; 5 bytes at 0000ae\n"
+	          "  00010000 eb10             jmp 0x10012                    0000ae e94bff0300             jmp 0x3fffe  ; to 00010012\n");
 	run_start();
 	run_write(0xE8, 0x10, 0x00, 0x00, 0x00);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 000ae\n"
-	          "  00010000 call 0x10015                    000ae push dword 0x10005\n"
-	          "                                           000b3 mov dword [gs:0x250], 0xc3\n"
-	          "                                           000be jmp 0x3fffe\n"
-	          "                                           000c3 mov ecx, [gs:0x0]\n"
-	          "                                           000ca lea ecx, [ecx-0x10005]\n"
-	          "                                           000d0 jecxz 0xd7\n"
-	          "                                           000d2 jmp 0x0\n"
-	          "                                           000d7 mov ecx, [gs:0x4]\n"
-	          "                                           000de jmp 0x3fffc\n");
+	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 0000ae\n"
+	          "  00010000 e810000000       call 0x10015                   0000ae 6805000100             push dword 0x10005\n"
+	          "                                                           0000b3 65c70550020000c3000000 mov dword [gs:0x250], 0xc3  ; returns\n"
+	          "                                                           0000be e93bff0300             jmp 0x3fffe  ; to 00010015\n"
+	          "                                                           0000c3 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
+	          "                                                           0000ca 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
+	          "                                                           0000d0 e305                   jecxz 0xd7\n"
+	          "                                                           0000d2 e929ffffff             jmp 0x0\n"
+	          "                                                           0000d7 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           0000de e919ff0300             jmp 0x3fffc  ; to 00010005\n");
 }
 
 /* The next page is zeros. */
@@ -76,10 +93,49 @@ TEST(a_block_that_crosses_a_page)
 	RUN_PUT(RUN_CODE + 0xFFD, 0x40, 0xB9, 0x01);
 	run_machine.vm.vcpu.eip = RUN_CODE + 0xFFD;
 	describe();
-	CHECK_STR(text, "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 000ae\n"
-	                "  00010ffd inc eax                         000ae inc eax\n"
-	                "  00010ffe mov ecx, 0x1                    000af mov ecx, 0x1\n"
-	                "                                           000b4 jmp 0x3fffe\n");
+	CHECK_STR(text,
+	          "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 0000ae\n"
+	          "  00010ffd 40               inc eax                        0000ae 40                     inc eax\n"
+	          "  00010ffe b901000000       mov ecx, 0x1                   0000af b901000000             mov ecx, 0x1\n"
+	          "                                                           0000b4 e945ff0300             jmp 0x3fffe  ; to 00011003\n");
 }
+
+/* A loop that is left after three rounds: jnz leads back to the start, and what is behind it is
+ * laid behind it. */
+TEST(an_observer_sees_blocks_and_links_as_they_come)
+{
+	static const struct translator_observer observer = {on_made, on_chained};
+
+	run_start();
+	run_write(0xB9, 0x03, 0x00, 0x00, 0x00, 0x49, 0x75, 0xFD, 0xF4);
+	ring1_start(NULL);
+	ring1.t.setup.observer = &observer;
+	text[0] = 0;
+	ring1_run();
+	CHECK_STR(text,
+	          "made 10000\n"
+	          "made 10005\n"
+	          "patched: the jump that ends at 0000ba, of block 00010000, leads to block 00010005 at 0000bf\n"
+	          "patched: the jump that ends at 0000c6, of block 00010005, leads to block 00010005 at 0000bf\n"
+	          "left out: the last jump of block 00010005, for block 00010008 follows\n"
+	          "made 10008\n");
+}
+
+/* As an ELF file has it: one symbol, a function of 16 bytes at the start of the code. */
+TEST(names_stand_beside_addresses)
+{
+	static const uint8_t symbol[16] = {1, 0, 0, 0, 0, 0, 1, 0, 16, 0, 0, 0, 2, 0, 1, 0};
+
+	symbols = (struct elf_symbols){symbol, 1, "\0start", 7};
+	run_start();
+	run_write(0xEB, 0x00);
+	describe();
+	symbols = (struct elf_symbols){0};
+	CHECK_STR(text,
+	          "block 00010000 start: 2 bytes, 1 instructions; 5 bytes at 0000ae\n"
+	          "  00010000 eb00             jmp 0x10002                    0000ae e94bff0300             jmp 0x3fffe  ; to 00010002 start+0x2\n");
+}
+
+/* clang-format on */
 
 UNIT_MAIN
