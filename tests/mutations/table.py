@@ -42,7 +42,7 @@ MUTATIONS = [
              "		shadow->access |= DPL_1;", "		shadow->access |= 0;",
              ("unit:monitor/cpu/test_compression",)),
     Mutation("a descriptor that the guest changed stays in the real table", "monitor/cpu/shadow_tables.c",
-             "	*shadow_of(tables, tables->entries[number].selector) = (struct descriptor){0};\n", "",
+             "	*shadow_of(tables, selector) = (struct descriptor){0};\n", "",
              ("unit:monitor/cpu/test_shadow_tables",)),
     Mutation("descriptors are not watched", "monitor/cpu/shadow_tables.c",
              "	watch_start(vcpu->vm, page_of(source), WATCH_DESCRIPTORS);\n", "",
