@@ -149,8 +149,8 @@ struct vcpu {
 	struct vcpu_segment_register ldtr, tr;
 	struct vcpu_table gdtr, idtr;
 	uint8_t cpl;
-	uint32_t loads; /* of ES, DS, FS, GS, GDTR and LDTR: who remembers them looks whether it
-	                   moved */
+	uint32_t loads; /* of ES, DS, FS, GS, GDTR, LDTR: whoever changes one counts it, and who
+	                   remembers them looks whether it moved */
 
 	/* cpu/control.c */
 	uint32_t cr0, cr2, cr3, cr4;
