@@ -14,6 +14,7 @@
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
+#include "monitor/run/lockstep.h"
 #include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
 
@@ -36,6 +37,8 @@ struct machine {
 	const struct engine *engine;
 	struct direct direct; /* for the engines that run anything directly */
 	struct translated translated;
+	struct lockstep lockstep;
+	struct direct_room lockstep_room;
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint32_t interrupts_seen; /* when the chips were last looked at */

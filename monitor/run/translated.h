@@ -18,6 +18,7 @@ struct translated {
 	struct direct_room room;
 	struct twins twins;
 	struct user_gates gates;
+	bool interrupts; /* the stress option: leave translated code wherever it is */
 };
 
 /* False when there is not enough memory. */
