@@ -49,11 +49,22 @@ static void note_flags(struct lockstep *lockstep, const struct instruction *in)
 	lockstep->undefined |= opcode->flags_undefined;
 }
 
+/* What would not fit is not begun: it would only take time, in which an interrupt that the guest
+ * expects in its middle comes before it. */
+static bool is_too_long(const struct lockstep *lockstep, const struct instruction *in)
+{
+	return in->repeat == REPEAT_ALWAYS &&
+	       lockstep->translator->setup.vcpu->registers[VCPU_ECX] > LOCKSTEP_ITERATIONS;
+}
+
 static bool may_be_done(void *owner, const struct instruction *in)
 {
 	struct lockstep *lockstep = owner;
 
 	if (rules_is_callout(lockstep->translator, in))
+		return false;
+	lockstep->cut_short |= is_too_long(lockstep, in);
+	if (lockstep->cut_short)
 		return false;
 	lockstep->class = instruction_opcode(in)->class;
 	lockstep->pushes = instruction_opcode(in)->properties & PROPERTY_PUSH;

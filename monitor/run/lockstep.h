@@ -54,6 +54,9 @@ struct lockstep {
 #define LOCKSTEP_ENTRIES 4096u
 #define LOCKSTEP_RARE    (BLOCK_INSTRUCTIONS_MAX + 2) /* of units, and of segments */
 
+/* Of a repeated instruction: a page as bytes is too long, as dwords it is not. */
+#define LOCKSTEP_ITERATIONS 1024u
+
 /* Bytes that lockstep_start divides. */
 #define LOCKSTEP_ROOM                                                              \
 	(LOCKSTEP_STATES * sizeof(struct lockstep_state) +                         \
