@@ -1,6 +1,7 @@
 #include "monitor/memory/journal.h"
 
 #include "kernel/string.h"
+#include "monitor/memory/watch.h"
 
 static bool is_watched(const struct vm *vm, uint64_t at, size_t size, unsigned int told)
 {
@@ -14,13 +15,14 @@ static bool is_watched(const struct vm *vm, uint64_t at, size_t size, unsigned i
 	return false;
 }
 
-static void write_part(struct vm *vm, uint32_t at, const uint8_t *from, uint32_t size)
+static void write_part(struct vm *vm, uint32_t at, const uint8_t *from, uint16_t size, bool marks)
 {
 	struct journal *journal = vm->journal;
 	struct journal_entry *entry = &journal->entries[journal->count++];
 
 	entry->at = at;
 	entry->size = size;
+	entry->marks = marks;
 	memcpy(entry->before, vm->ram + at, size);
 	memcpy(entry->after, from, size);
 	memcpy(vm->ram + at, from, size);
@@ -35,7 +37,7 @@ void journal_write(struct vm *vm, gpa_t at, const void *from, size_t size, unsig
 	for (size_t part, done = 0; !journal->refused && done < size; done += part) {
 		part = size - done < JOURNAL_PART ? size - done : JOURNAL_PART;
 		write_part(vm, (uint32_t)(at.value + done), (const uint8_t *)from + done,
-		           (uint32_t)part);
+		           (uint16_t)part, told != WATCH_ALL);
 	}
 }
 
@@ -100,6 +102,9 @@ struct journal_difference journal_compare(struct vm *vm, struct journal *journal
 	put_before(vm, journal, 0, extent.all);
 	put_after(vm, journal, extent.done);
 	put_found(vm, journal, extent.done, extent.begun);
+	for (uint32_t mark = 0; mark < extent.all; mark++)
+		if (journal->entries[mark].marks)
+			put_found(vm, journal, mark, mark + 1);
 	while (i < extent.all && !differs(vm, &journal->entries[i], &difference))
 		i++;
 	put_found(vm, journal, 0, extent.all);

@@ -15,7 +15,8 @@
 
 struct journal_entry {
 	uint32_t at; /* guest-physical, in RAM */
-	uint32_t size;
+	uint16_t size;
+	bool marks; /* an accessed or dirty bit, which a look ahead may set or leave */
 	uint8_t before[JOURNAL_PART], after[JOURNAL_PART];
 	uint8_t found[JOURNAL_PART]; /* by journal_compare */
 };

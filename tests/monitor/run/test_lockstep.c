@@ -119,6 +119,19 @@ TEST(a_fault_ends_the_run_before_the_instruction)
 	run_all();
 }
 
+/* In ring1.h the real processor walks no tables, so it sets no accessed bit at all. */
+TEST(accessed_bits_are_not_looked_at)
+{
+	stores();
+	run_paging(ring1_plain);
+	lockstep_here();
+	for (uint32_t i = 0; i < 100 && !ring1_guest->halted && !ring1.lost; i++)
+		ring1_dispatch();
+	CHECK(ring1_guest->halted);
+	CHECK_STR(lockstep_problem, "");
+	lockstep_gone();
+}
+
 TEST(another_register_is_found)
 {
 	stores();
