@@ -3,7 +3,7 @@
 All guests on both machines: make stress."""
 
 import pytest
-from conftest import DEPRIVILEGED, QEMU, guest_for
+from conftest import QEMU, guest_for
 from stressed import STRESS, check_guest, check_mini_kernel
 
 WAY = (*QEMU[0], "translate")
@@ -20,7 +20,7 @@ def test_mini_kernel_under_stress():
 
 def counters(tmp_path, *options):
     log = tmp_path / "log"
-    guest_for(DEPRIVILEGED[2]).run("hello", "", "--stats", "--log", str(log), *options)
+    guest_for(WAY).run("hello", "", "--stats", "--log", str(log), *options)
     pairs = [line.split(": info stats: ")[1].split("=") for line in log.read_text().splitlines() if " stats: " in line]
     return {name: int(value) for name, value in pairs}
 
