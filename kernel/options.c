@@ -3,7 +3,7 @@
 #include "kernel/print.h"
 #include "kernel/text.h"
 
-enum option_kind { CHOICE, NUMBER };
+enum option_kind { CHOICE, NUMBER, WORDS };
 
 struct option_row {
 	const char *name;
@@ -63,26 +63,64 @@ static void refuse_unknown(const char *name, char *problem, size_t size)
 	                near_ones ? "did you mean" : "there are", names);
 }
 
-static bool match_choice(const char *values, const char *word, uint32_t *index)
+static size_t length_up_to(const char *text, char end)
+{
+	size_t length = 0;
+
+	while (text[length] && text[length] != end)
+		length++;
+	return length;
+}
+
+static bool match_choice(const char *values, const char *word, size_t word_length, uint32_t *index)
 {
 	for (*index = 0; *values; (*index)++) {
-		size_t length = 0;
-		while (values[length] && values[length] != '|')
-			length++;
-		size_t i = 0;
-		while (i < length && word[i] == values[i])
+		size_t length = length_up_to(values, '|'), i = 0;
+
+		while (i < length && i < word_length && word[i] == values[i])
 			i++;
-		if (i == length && !word[i])
+		if (i == length && i == word_length)
 			return true;
 		values += length + (values[length] == '|');
 	}
 	return false;
 }
 
+static bool match_words(const char *values, const char *words, uint32_t *bits)
+{
+	uint32_t index;
+
+	*bits = 0;
+	for (;; words++) {
+		size_t length = length_up_to(words, ',');
+
+		if (!match_choice(values, words, length, &index))
+			return false;
+		*bits |= 1u << index;
+		words += length;
+		if (!*words)
+			return true;
+	}
+}
+
 static bool parse_value(const struct option_row *row, const char *word, uint32_t *value)
 {
-	return row->kind == CHOICE ? match_choice(row->values, word, value)
-	                           : text_to_number(word, value);
+	switch (row->kind) {
+	case CHOICE:
+		return match_choice(row->values, word, length_up_to(word, 0), value);
+	case WORDS:
+		return match_words(row->values, word, value);
+	default:
+		return text_to_number(word, value);
+	}
+}
+
+/* What asks whether, and mostly is not wanted, may be given as its name alone. */
+static bool means_yes(const struct option_row *row)
+{
+	uint32_t first = 0;
+
+	return row->kind == CHOICE && match_choice(row->values, "no", 2, &first) && first == 0;
 }
 
 static bool parse_word(struct options *into, char *word, uint32_t *seen, char *problem, size_t size)
@@ -101,7 +139,10 @@ static bool parse_word(struct options *into, char *word, uint32_t *seen, char *p
 		return false;
 	}
 	uint32_t *field = (uint32_t *)((char *)into + row->offset);
-	if (!has_value || !parse_value(row, value, field)) {
+	bool good = has_value        ? parse_value(row, value, field)
+	            : means_yes(row) ? parse_value(row, "yes", field)
+	                             : false;
+	if (!good) {
 		print_to_buffer(problem, size, "the boot option \"%s\" needs %s=%s, not \"%s\"",
 		                word, word, row->values, has_value ? value : "");
 		return false;

@@ -16,7 +16,7 @@ struct options {
 };
 
 /* In the order of the words in options.def. */
-enum { OPTION_YES, OPTION_NO }; /* of all that ask whether */
+enum { OPTION_YES, OPTION_NO }; /* of all that ask whether, and mostly are */
 enum { OPTION_AT_END_HALT, OPTION_AT_END_OFF };
 enum {
 	OPTION_CANARIES_NO,
@@ -35,6 +35,13 @@ enum {
 	OPTION_PANIC_TEST_CODE,
 	OPTION_PANIC_TEST_ASSERT,
 	OPTION_PANIC_TEST_INTERRUPT
+};
+enum {
+	OPTION_STRESS_TINY_CACHE = 1 << 0,
+	OPTION_STRESS_NO_CHAINING = 1 << 1,
+	OPTION_STRESS_FLUSH = 1 << 2,
+	OPTION_STRESS_CALLOUTS = 1 << 3,
+	OPTION_STRESS_INTERRUPTS = 1 << 4,
 };
 enum { OPTION_TRACE_NO, OPTION_TRACE_TRANSLATE };
 enum { OPTION_VGA_YES, OPTION_VGA_SERIAL, OPTION_VGA_NO };

@@ -243,6 +243,20 @@ enum interpret_result interpret_step(struct vcpu *vcpu)
 	return interpret_instruction(vcpu);
 }
 
+bool interpret_rehearse(struct vcpu *vcpu, interpret_judge *may, void *judge)
+{
+	const struct memo *memo;
+	struct memo scratch;
+
+	vcpu->interrupt_shadow = vcpu->debug_shadow = false;
+	vcpu->instruction_eip = vcpu->eip;
+	memo = find_instruction(vcpu, &scratch);
+	if (!memo || !may(judge, &memo->instruction) || !execute(vcpu, memo))
+		return false;
+	vcpu->keeps_resume = false;
+	return !vcpu->event.pending && !vcpu->debug_met;
+}
+
 /* Nothing is to be taken before an instruction, and nothing to be done after a plain one. */
 static bool is_calm(const struct vcpu *vcpu)
 {

@@ -6,6 +6,7 @@
 #ifndef MONITOR_INSTRUCTIONS_INTERPRET_H
 #define MONITOR_INSTRUCTIONS_INTERPRET_H
 
+#include "monitor/instructions/decode.h"
 #include "monitor/state/vcpu.h"
 
 enum interpret_result {
@@ -25,5 +26,11 @@ enum interpret_result interpret_instruction(struct vcpu *vcpu);
  * first that may concern anybody outside: a device, a halt, an interrupt or fault. Returns how
  * many. */
 uint32_t interpret_run(struct vcpu *vcpu, uint32_t most);
+
+/* For a run that is taken back (memory/journal.h): the instruction at eip, if `may` says so, or one
+ * iteration of it; no interrupt is taken and nothing delivered. False when it may not, or faults:
+ * then registers and the event are for the caller to restore. */
+typedef bool interpret_judge(void *judge, const struct instruction *in);
+bool interpret_rehearse(struct vcpu *vcpu, interpret_judge *may, void *judge);
 
 #endif

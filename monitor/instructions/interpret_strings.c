@@ -75,8 +75,9 @@ static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int
 
 	if (in->repeat == REPEAT_NONE)
 		return once(vcpu, in);
-	/* Single stepping traps after each, and so does a breakpoint that an iteration has met. */
-	if (vcpu->eflags & VCPU_EFLAGS_TF)
+	/* Single stepping traps after each, and so does a breakpoint that an iteration has met. In
+	 * lockstep the other run may have stopped behind any. */
+	if (vcpu->eflags & VCPU_EFLAGS_TF || vcpu->vm->journal)
 		iterations = 1;
 	count = cut(in, vcpu->registers[VCPU_ECX]);
 	while (count > 0) {

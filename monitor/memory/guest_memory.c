@@ -2,6 +2,7 @@
 
 #include "kernel/string.h"
 #include "monitor/devices/bus.h"
+#include "monitor/memory/journal.h"
 #include "monitor/memory/watch.h"
 
 /* Where the RAM ends in which this address lies; 0 when it lies in none. */
@@ -39,6 +40,10 @@ static bool read_device(struct vm *vm, uint64_t at, unsigned int size, void *to)
 	uint32_t value = UINT32_MAX;
 	bool found;
 
+	if (journal_refuses(vm)) {
+		memcpy(to, &value, size);
+		return true;
+	}
 	vm->device_accesses++;
 	found = vm->bus && bus_read_memory(vm->bus, vm->read_time(vm), at, size, &value);
 
@@ -50,6 +55,8 @@ static bool write_device(struct vm *vm, uint64_t at, unsigned int size, const vo
 {
 	uint32_t value = 0;
 
+	if (journal_refuses(vm))
+		return true;
 	memcpy(&value, from, size);
 	vm->device_accesses++;
 	return vm->bus && bus_write_memory(vm->bus, vm->read_time(vm), at, size, value);
@@ -72,6 +79,17 @@ void guest_memory_read(struct vm *vm, gpa_t at, void *to, size_t size)
 	vm->accesses_outside_ram += !answered;
 }
 
+static void write_ram(struct vm *vm, gpa_t at, const uint8_t *from, size_t size, unsigned int told)
+{
+	if (vm->journal) {
+		journal_write(vm, at, from, size, told);
+		return;
+	}
+	memcpy(vm->ram + (size_t)at.value, from, size);
+	if (vm->watchers)
+		watch_tell(vm, at, size, told);
+}
+
 void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_t size,
                                 unsigned int told)
 {
@@ -81,9 +99,7 @@ void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_
 	for (size_t part; size; size -= part, bytes += part, at.value += part) {
 		part = clip(vm, at.value, size);
 		if (part) {
-			memcpy(vm->ram + (size_t)at.value, bytes, part);
-			if (vm->watchers)
-				watch_tell(vm, at, part, told);
+			write_ram(vm, at, bytes, part, told);
 			continue;
 		}
 		part = device_part(at.value, size);

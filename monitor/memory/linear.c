@@ -56,7 +56,7 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	};
 	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
 		entry->rights &= EXECUTE_RIGHTS;
-	if (watch_is_watched(vcpu->vm, found->page))
+	if (watch_is_watched(vcpu->vm, found->page) || vcpu->vm->journal)
 		entry->rights &= (uint16_t)~WRITE_RIGHTS;
 	else if ((entry->rights & WRITE_RIGHTS) && entry->ram)
 		watch_note_buffered(vcpu->vm, found->page);

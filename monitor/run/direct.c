@@ -213,10 +213,10 @@ static bool segments_have_changed(const struct trap_frame *frame, const uint32_t
 	                  (frame->fs ^ given[VCPU_FS]) | (frame->gs ^ given[VCPU_GS]));
 }
 
-#define TAKEN_SEGMENTS(frame)                                                               \
-	{                                                                                   \
-	        [VCPU_CS] = (frame)->cs, [VCPU_SS] = (frame)->ss, [VCPU_DS] = (frame)->ds,  \
-	        [VCPU_ES] = (frame)->es, [VCPU_FS] = (frame)->fs, [VCPU_GS] = (frame)->gs,  \
+#define TAKEN_SEGMENTS(frame)                                                              \
+	{                                                                                  \
+		[VCPU_CS] = (frame)->cs, [VCPU_SS] = (frame)->ss, [VCPU_DS] = (frame)->ds, \
+		[VCPU_ES] = (frame)->es, [VCPU_FS] = (frame)->fs, [VCPU_GS] = (frame)->gs, \
 	}
 
 __attribute__((noinline)) static void take_segments(struct vcpu *vcpu,

@@ -1,12 +1,31 @@
 #include "monitor/run/engine_translate.h"
 
 #include "kernel/interrupts.h"
+#include "kernel/log.h"
 #include "kernel/options.h"
+#include "kernel/page_tables.h"
 #include "kernel/print.h"
+#include "kernel/probes.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/instructions/interpret.h"
 #include "monitor/run/answer.h"
+#include "monitor/run/describe.h"
+#include "monitor/run/real_unit.h"
+#include "monitor/state/stop.h"
+#include "monitor/translator/describe.h"
+
+static bool start_lockstep(struct machine *machine)
+{
+	if (!options.lockstep)
+		return true;
+	if (!direct_allocate(&machine->lockstep_room, LOCKSTEP_ROOM))
+		return false;
+	lockstep_start(&machine->lockstep, &machine->translated.translator,
+	               page_tables_direct(machine->lockstep_room.first), real_unit_take_back);
+	machine->lockstep.no_limits = !probes.segment_limits;
+	return true;
+}
 
 /* The error code of a fault that comes of a gate. */
 #define ERROR_EXTERNAL    1u
@@ -17,7 +36,8 @@ static bool start(struct machine *machine, char *problem, size_t size)
 {
 	if (!direct_start(&machine->direct, &machine->vm, DIRECT_USER, problem, size))
 		return false;
-	if (translated_start(&machine->translated, &machine->direct, &machine->vm))
+	if (translated_start(&machine->translated, &machine->direct, &machine->vm) &&
+	    start_lockstep(machine))
 		return true;
 	print_to_buffer(problem, size,
 	                "there is not enough memory for the translator's records; choose a smaller "
@@ -27,6 +47,8 @@ static bool start(struct machine *machine, char *problem, size_t size)
 
 static void stop(struct machine *machine)
 {
+	if (machine->lockstep.translator)
+		direct_release(&machine->lockstep_room);
 	translated_stop(&machine->translated);
 	direct_stop(&machine->direct);
 }
@@ -36,6 +58,54 @@ static bool is_software_interrupt(const struct vcpu *vcpu, const struct trap_fra
 {
 	return frame->vector == TRAP_PROTECTION && vcpu->cpl == 3 &&
 	       (frame->error & (ERROR_EXTERNAL | ERROR_IN_IDT)) == ERROR_IN_IDT;
+}
+
+static bool is_in_lockstep(const struct machine *machine)
+{
+	return machine->lockstep.translator;
+}
+
+static void show_line(const char *text)
+{
+	log_info("lockstep", "%s", text);
+}
+
+/* The report of a machine that has stopped shows what the translated code has made of it. */
+static void show_interpreted(const struct lockstep *lockstep, struct vcpu *vcpu)
+{
+	static struct vcpu interpreted;
+
+	interpreted = *vcpu;
+	lockstep_show(lockstep, &interpreted);
+	show_line("the interpreter has");
+	describe_vcpu(&interpreted, show_line);
+}
+
+static void show_block_line(void *to, const char *text)
+{
+	(void)to;
+	show_line(text);
+}
+
+static void stop_at_difference(struct machine *machine, uint32_t offset, const char *problem)
+{
+	const struct translator *translator = &machine->translated.translator;
+	const struct describe_to to_log = {.line = show_block_line, .symbols = &machine->symbols};
+	const struct block *block = translator_find_block(translator, offset);
+
+	show_interpreted(&machine->lockstep, &machine->vm.vcpu);
+	if (block)
+		translator_describe(translator, block, &to_log);
+	vm_stop(&machine->vm.vcpu, "%s", problem);
+}
+
+static void compare(struct machine *machine, uint32_t offset)
+{
+	char problem[VM_REASON_MAX];
+
+	if (is_in_lockstep(machine) && !machine->vm.ended &&
+	    !lockstep_compare(&machine->lockstep, &machine->vm.vcpu, problem, sizeof(problem)))
+		stop_at_difference(machine, offset, problem);
 }
 
 static void answer(struct machine *machine, struct trap_frame *frame, gva_t address,
@@ -65,7 +135,8 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
 
 	x86_disable_interrupts();
 	*interrupted = interrupts_seen() != seen;
-	if (*interrupted || !direct_make_way(&machine->direct, vcpu)) {
+	if ((*interrupted && !is_in_lockstep(machine)) ||
+	    !direct_make_way(&machine->direct, vcpu)) {
 		x86_enable_interrupts();
 		return;
 	}
@@ -74,16 +145,23 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
 	if (frame && direct_is_interrupt(frame))
 		trap_dispatch(frame);
 	x86_enable_interrupts();
-	answer(machine, frame, address, result);
+	if (offset)
+		compare(machine, *offset);
+	if (!machine->vm.ended)
+		answer(machine, frame, address, result);
 }
 
-/* False when the kernel's next instruction is none for the cache. */
+/* False when the kernel's next instruction is none for the cache. In lockstep the interpreter may
+ * have taken longer than from one interrupt to the next: the block runs all the same, the chips
+ * come after it. */
 static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted)
 {
 	uint32_t offset;
 
 	if (!translated_find(&machine->translated, &machine->vm.vcpu, &offset))
 		return false;
+	if (is_in_lockstep(machine))
+		lockstep_rehearse(&machine->lockstep, &machine->vm.vcpu, offset);
 	enter(machine, &offset, seen, interrupted);
 	return true;
 }

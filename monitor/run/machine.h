@@ -15,6 +15,7 @@
 #include "monitor/run/canaries.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
+#include "monitor/run/lockstep.h"
 #include "monitor/run/sampler.h"
 #include "monitor/run/translated.h"
 #include "monitor/state/vm.h"
@@ -42,6 +43,8 @@ struct machine {
 	struct elf_symbols symbols; /* the guest's, for whoever shows its code */
 	struct direct direct;       /* for the engines that run anything directly */
 	struct translated translated;
+	struct lockstep lockstep;
+	struct direct_room lockstep_room;
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint32_t interrupts_seen; /* when the chips were last looked at */

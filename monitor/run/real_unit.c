@@ -188,7 +188,7 @@ static void set_control(uint32_t cr0, uint32_t cr4)
 	lent.cr4 = cr4;
 }
 
-static void take_back(void)
+void real_unit_take_back(void)
 {
 	set_control(lent.own_cr0, lent.own_cr4);
 	if (lent.borrower)
@@ -220,7 +220,7 @@ static uint32_t guest_cr4(const struct vcpu *vcpu)
 __attribute__((noinline)) static void lend_anew(struct vcpu *vcpu, uint32_t cr0, uint32_t cr4)
 {
 	if (!(cr0 & CR0_TS) && lent.borrower != vcpu) {
-		take_back();
+		real_unit_take_back();
 		load_state(vcpu->fpu);
 		lent.borrower = vcpu;
 	}
@@ -239,7 +239,7 @@ static uint8_t run_instruction(struct vm_unit_run *run)
 {
 	bool good;
 
-	take_back();
+	real_unit_take_back();
 	put_code(run);
 	load_state(run->state);
 	good = call_code(run);

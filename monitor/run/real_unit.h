@@ -14,4 +14,7 @@ const struct vm_unit *real_unit_start(void);
  * would. The next instruction that is interpreted there takes it back. */
 void real_unit_lend(struct vcpu *vcpu);
 
+/* Whatever was lent is back in vcpu->fpu, for whoever wants to look at it. */
+void real_unit_take_back(void);
+
 #endif

@@ -15,6 +15,7 @@
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/run/world.h"
+#include "monitor/translator/breakpoints.h"
 #include "monitor/translator/chain.h"
 
 static struct translator *translator_of(struct vm *vm)
@@ -48,6 +49,22 @@ static void watch_code(struct vcpu *vcpu, gpa_t page, bool on)
 		watch_stop(vcpu->vm, page, WATCH_CODE);
 }
 
+#define TINY_CACHE  4u
+#define FLUSH_EVERY 7u
+
+static struct translator_options choose_options(void)
+{
+	return (struct translator_options){
+	        .cache_blocks_max = options.stress & OPTION_STRESS_TINY_CACHE ? TINY_CACHE : 0,
+	        .flush_every = options.stress & OPTION_STRESS_FLUSH ? FLUSH_EVERY : 0,
+	        .no_chaining = options.stress & OPTION_STRESS_NO_CHAINING || options.lockstep,
+	        .all_memory_callout = options.stress & OPTION_STRESS_CALLOUTS,
+	        .unit_is_real = true,
+	        .tsc_is_real = true,
+	        .repeatable = options.lockstep,
+	};
+}
+
 bool translated_start(struct translated *translated, struct direct *direct, struct vm *vm)
 {
 	size_t size = translator_room_size(SLOT_CACHE_SIZE);
@@ -64,11 +81,12 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	        .room_size = size,
 	        .watch = watch_code,
 	        .vcpu = &vm->vcpu,
-	        .options = {.unit_is_real = true, .tsc_is_real = true},
 	        .observer = options.trace == OPTION_TRACE_TRANSLATE ? &listing_observer : NULL,
 	        .count = options.coverage ? &translated->coverage.count : NULL,
+	        .options = choose_options(),
 	};
 	translated->direct = direct;
+	translated->interrupts = options.stress & OPTION_STRESS_INTERRUPTS;
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_CALLOUT);
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_EXIT);
 	watch_register(vm, WATCH_CODE, on_written);
@@ -96,7 +114,10 @@ bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t 
 	    translator_find_or_make(&translated->translator, vcpu, offset) != TRANSLATOR_FOUND)
 		return false;
 	user_gates_follow(&translated->gates, vcpu);
-	if (translated->gates.wanted != USER_GATES_NONE)
+	/* In lockstep each block is left before the next one is entered, and ends in kernel code.
+	 */
+	if (translated->gates.wanted != USER_GATES_NONE &&
+	    !translated->translator.setup.options.repeatable)
 		user_gates_open(&translated->gates, vcpu);
 	return true;
 }
@@ -219,6 +240,8 @@ static enum translated_result leave_kernel(struct translated *translated, struct
 	}
 	vcpu->interrupt_shadow = !translator_at_boundary(translator, frame->eip);
 	translator_recover(translator, frame->eip, vcpu);
+	if (frame->vector == TRAP_PROTECTION && breakpoints_is_one(translator, frame->eip))
+		return TRANSLATED_GO_ON;
 	if (frame->vector == TRAP_PAGE_FAULT && is_flag(translated, address))
 		return TRANSLATED_INTERPRET;
 	return TRANSLATED_TRAP;
@@ -257,10 +280,12 @@ static void note_gates(const struct translated *translated, const struct vcpu *v
 	window->selectors[VCPU_SS] = gates->stack.selector;
 }
 
+/* `offset` is where the cache is entered, if it is. */
 static enum translated_result enter(struct translated *translated, struct vcpu *vcpu,
-                                    struct trap_frame **frame, gva_t *address)
+                                    uint32_t offset, struct trap_frame **frame, gva_t *address)
 {
 	struct world_area *area = translated->direct->slot.area;
+	enum translated_result result;
 
 	area->guest_cr3 = shadow_root(vcpu);
 	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
@@ -270,18 +295,22 @@ static enum translated_result enter(struct translated *translated, struct vcpu *
 	translator_load_window(&translated->translator, vcpu);
 	note_gates(translated, vcpu);
 	*frame = NULL;
+	if (translated->interrupts)
+		breakpoints_set(&translated->translator, offset);
 	if (!direct_enter(translated->direct, vcpu))
 		return TRANSLATED_GO_ON;
 	*frame = &area->frame;
 	*address = gva(x86_read_cr2());
-	return leave(translated, vcpu, &area->frame, *address);
+	result = leave(translated, vcpu, &area->frame, *address);
+	breakpoints_clear(&translated->translator);
+	return result;
 }
 
 enum translated_result translated_run(struct translated *translated, struct vcpu *vcpu,
                                       uint32_t offset, struct trap_frame **frame, gva_t *address)
 {
 	give_kernel(translated, &translated->direct->slot.area->frame, vcpu, offset);
-	return enter(translated, vcpu, frame, address);
+	return enter(translated, vcpu, offset, frame, address);
 }
 
 enum translated_result translated_run_user(struct translated *translated, struct vcpu *vcpu,
@@ -289,5 +318,5 @@ enum translated_result translated_run_user(struct translated *translated, struct
 {
 	user_gates_follow(&translated->gates, vcpu);
 	direct_give_user(translated->direct, vcpu);
-	return enter(translated, vcpu, frame, address);
+	return enter(translated, vcpu, BLOCK_NONE, frame, address);
 }

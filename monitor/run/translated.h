@@ -20,6 +20,7 @@ struct translated {
 	struct twins twins;
 	struct user_gates gates;
 	struct coverage coverage;
+	bool interrupts; /* the stress option: leave translated code wherever it is */
 };
 
 /* False when there is not enough memory. */

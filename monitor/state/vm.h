@@ -10,6 +10,7 @@
 #include "monitor/state/vcpu.h"
 
 struct bus;
+struct journal;
 struct local_apic;
 struct shadow;
 struct shadow_tables;
@@ -80,6 +81,9 @@ struct vm {
 	 * the bits. */
 	uint8_t *watchers;
 	watch_written_t *watch_written[WATCHERS];
+
+	/* memory/journal.c: set only while something runs that is taken back. */
+	struct journal *journal;
 
 	/* memory/shadow.c: NULL where no engine runs the guest directly. */
 	struct shadow *shadow;

@@ -92,6 +92,15 @@ static bool is_string(const struct opcode *opcode)
 	return false;
 }
 
+/* What stores the unit's state stores where its last instruction was, which is not the same in the
+ * cache. After iret to user code, that runs without the host, for as long as it likes. */
+static bool is_repeatable(const struct instruction *in, const struct opcode *opcode)
+{
+	return better[in->row] != RULE_iret && !(opcode->class & (CLASS_IO | CLASS_REVEALS)) &&
+	       opcode->operands[0] != OPERAND_Mev && opcode->operands[0] != OPERAND_Msv &&
+	       opcode->operands[0] != OPERAND_Mfx;
+}
+
 static bool touches_memory(const struct instruction *in, const struct opcode *opcode)
 {
 	return (in->has_memory && opcode->access != ACCESS_n) || is_string(opcode) ||
@@ -148,6 +157,8 @@ static enum rule decide(const struct translator_options *options, const struct i
 
 	if (in->row == SCAN_ROW_UNDEFINED || opcode->class & CLASS_UNDEFINED)
 		return RULE_callout;
+	if (options->repeatable && !is_repeatable(in, opcode))
+		return RULE_callout;
 	if (better[in->row] == RULE_iret)
 		return options->all_memory_callout ? RULE_callout : RULE_iret;
 	if (opcode->class & CLASS_SEGMENT)
@@ -196,4 +207,9 @@ void rules_choose(const struct translator *t, struct scan *scan)
 			rule = (uint8_t)decide(&t->setup.options, in, n == scan->count - 1);
 		scan->rules[n] = rule;
 	}
+}
+
+bool rules_is_callout(const struct translator *t, const struct instruction *in)
+{
+	return decide(&t->setup.options, in, false) == RULE_callout;
 }

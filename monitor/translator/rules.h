@@ -5,8 +5,10 @@
 #ifndef MONITOR_TRANSLATOR_RULES_H
 #define MONITOR_TRANSLATOR_RULES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct instruction;
 struct translator;
 struct scan;
 
@@ -25,5 +27,8 @@ void rules_start(struct translator *t);
 
 /* For each instruction of a scanned block: the rule stands beside it. */
 void rules_choose(const struct translator *t, struct scan *scan);
+
+/* For whoever compares: whether translated code leaves this one to the interpreter in any case. */
+bool rules_is_callout(const struct translator *t, const struct instruction *in);
 
 #endif

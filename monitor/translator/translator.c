@@ -41,7 +41,7 @@ void translator_flush(struct translator *t)
 	cache_clear(t);
 	t->generation++;
 	chain_start(t);
-	t->segment_count = 0;
+	t->segment_count = t->asked = 0;
 	t->segment = t->resume_block = BLOCK_NONE;
 	t->doubt_all = t->doubt_local = false;
 	t->doubt_region = BLOCK_NONE;
@@ -188,8 +188,7 @@ static bool is_full(const struct translator *t)
 	const struct translator_options *options = &t->setup.options;
 
 	return !cache_has_room(t) ||
-	       (options->cache_blocks_max && t->made >= options->cache_blocks_max) ||
-	       (options->flush_every && t->made >= options->flush_every);
+	       (options->cache_blocks_max && t->made >= options->cache_blocks_max);
 }
 
 /* The pages of the code that has just been scanned. */
@@ -299,6 +298,14 @@ static enum translator_answer find_or_make(struct translator *t, struct vcpu *vc
 	return TRANSLATOR_FOUND;
 }
 
+static void flush_under_stress(struct translator *t, const struct vcpu *vcpu)
+{
+	if (!t->setup.options.flush_every || ++t->asked < t->setup.options.flush_every)
+		return;
+	translator_flush(t);
+	enter_segment(t, vcpu);
+}
+
 enum translator_answer translator_find_or_make(struct translator *t, struct vcpu *vcpu,
                                                uint32_t *offset)
 {
@@ -309,6 +316,7 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 	if (is_unusual(vcpu))
 		return TRANSLATOR_UNUSUAL;
 	notice_changes(t, vcpu);
+	flush_under_stress(t, vcpu);
 	if (!resume(t, vcpu, offset))
 		answer = find_or_make(t, vcpu, offset);
 	t->resume_block = BLOCK_NONE;

@@ -31,9 +31,10 @@
 
 struct translator_options {
 	uint32_t cache_blocks_max; /* flush after that many; 0: as many as fit */
-	uint32_t flush_every;      /* flush whenever that many have been made; 0: never */
+	uint32_t flush_every;      /* flush whenever that many have been asked for; 0: never */
 	bool no_chaining;          /* every way out of a block goes through the host */
 	bool all_memory_callout;   /* so does every access to memory */
+	bool repeatable;           /* so does what would not be the same a second time */
 	bool unit_is_real;         /* x87, MMX and SSE find the guest's registers: copy them */
 	bool tsc_is_real;          /* rdtsc is the guest's, less vcpu.tsc_offset and */
 	uint32_t tsc_high;         /* this in the upper half */
@@ -79,6 +80,8 @@ struct translator_setup {
 #define TRANSLATOR_REGION_SHIFT 22
 #define TRANSLATOR_REGIONS      (1u << (32 - TRANSLATOR_REGION_SHIFT))
 
+#define TRANSLATOR_BREAKPOINTS 3
+
 struct translator {
 	struct translator_setup setup;
 
@@ -93,7 +96,7 @@ struct translator {
 	uint32_t block_count, blocks_max, link_count, links_max;
 	uint32_t map_count, map_max, page_count, pages_max;
 	uint32_t last_page;  /* the one that was looked for last */
-	uint32_t made;       /* since the last flush, for flush_every */
+	uint32_t made;       /* since the last flush, for cache_blocks_max */
 	uint32_t generation; /* of flushes and code segments: a gate is good for one */
 
 	/* chain.c */
@@ -112,6 +115,7 @@ struct translator {
 	uint64_t efer;
 	uint32_t cr0, cr3, cr4; /* when mappings were last known to be good */
 	uint64_t tsc_offset;    /* what blocks were made for */
+	uint32_t asked;         /* since the last flush, for flush_every */
 	uint8_t popf_iopl;      /* what the window's table was made for; 0xFF: nothing yet */
 
 	/* invalidate.c */
@@ -119,6 +123,13 @@ struct translator {
 	uint32_t regions[TRANSLATOR_REGIONS / 32]; /* a bit where a page of code has been */
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
 	uint32_t doubt_region;       /* or BLOCK_NONE */
+
+	/* breakpoints.c */
+	struct {
+		uint32_t at;
+		uint8_t byte; /* what stood there */
+	} breakpoints[TRANSLATOR_BREAKPOINTS];
+	uint32_t breakpoint_count, breakpoint_seed;
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
 	struct scan scan;          /* scan.c: of the block that is being made */

@@ -62,6 +62,31 @@ TEST(a_malformed_value_is_refused_with_what_was_expected)
 	CHECK(!parse("mode="));
 }
 
+TEST(several_words_become_bits)
+{
+	CHECK(parse("stress=flush"));
+	CHECK_EQ(parsed.stress, OPTION_STRESS_FLUSH);
+	CHECK(parse("stress=interrupts,tiny-cache"));
+	CHECK_EQ(parsed.stress, OPTION_STRESS_INTERRUPTS | OPTION_STRESS_TINY_CACHE);
+	CHECK(!parse("stress=flush,"));
+	CHECK(!parse("stress=,flush"));
+	CHECK(!parse("stress=flush,flus"));
+	CHECK_STR(problem, "the boot option \"stress\" needs stress=tiny-cache|no-chaining|flush|"
+	                   "callouts|interrupts, not \"flush,flus\"");
+	CHECK(!parse("stress="));
+	CHECK(!parse("stress"));
+}
+
+TEST(of_what_is_off_the_name_alone_means_yes)
+{
+	CHECK(parse("lockstep"));
+	CHECK_EQ(parsed.lockstep, 1);
+	CHECK(parse("lockstep=no"));
+	CHECK_EQ(parsed.lockstep, 0);
+	CHECK(!parse("acpi"));
+	CHECK(!parse("modules"));
+}
+
 TEST(an_option_given_twice_is_refused)
 {
 	CHECK(!parse("mode=report log=info mode=report"));

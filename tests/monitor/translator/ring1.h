@@ -55,6 +55,9 @@ static struct ring1 ring1;
 /* What is counted; NULL: nothing. */
 static struct count *ring1_count;
 
+/* For whoever looks at each run in ring 1. */
+static void (*ring1_entering)(uint32_t offset), (*ring1_left)(void);
+
 /* A plain machine starts as run_start() leaves it: run_machine. */
 #define ring1_plain (&run_machine.vm.vcpu)
 #define ring1_guest (&ring1.machine.vm.vcpu)
@@ -229,6 +232,8 @@ static inline void ring1_follow(void)
 {
 	struct vcpu *plain = ring1_plain;
 
+	if (ring1_left)
+		ring1_left();
 	for (uint32_t i = 0; i < RING1_FOLLOW_MAX && !ring1.lost; i++) {
 		if (ring1_same(plain, ring1_guest))
 			return;
@@ -347,6 +352,8 @@ static inline void ring1_dispatch(void)
 		ring1_interpret();
 		return;
 	}
+	if (ring1_entering)
+		ring1_entering(offset);
 	ring1_enter(offset);
 	while (ring1_host_step())
 		;

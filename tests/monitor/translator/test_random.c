@@ -1,5 +1,5 @@
 /* Random programs, made from the table of opcodes, translated and interpreted side by side. */
-#include "ring1.h"
+#include "tests/monitor/run/lockstep_here.h"
 
 #define PROGRAMS     2000
 #define LENGTH       24 /* instructions */
@@ -215,21 +215,30 @@ static bool run_ways(uint32_t number, bool branching)
 {
 	static const struct translator_options ways[] = {
 	        {0}, {.no_chaining = true}, {.cache_blocks_max = 4}, {.flush_every = 3}};
+	bool in_lockstep = number % 3 == 0;
 	static struct small_machine begun;
 	uint64_t host;
 
 	make_program(number, branching);
 	begun = run_machine;
-	ring1_start(&ways[number % 4]);
+	if (in_lockstep)
+		lockstep_here();
+	else
+		ring1_start(&ways[number % 4]);
 	if (!run_program())
 		return false;
+	lockstep_gone();
 	host = ring1.host < HOST_MAX ? ring1.host : HOST_MAX;
 	for (uint32_t i = 0; i < 2 && host; i++) {
 		run_machine = begun;
-		ring1_start(&ways[0]);
+		if (in_lockstep)
+			lockstep_here();
+		else
+			ring1_start(&ways[0]);
 		ring1.stop_at = 1 + random_number() % host;
 		if (!run_program())
 			return false;
+		lockstep_gone();
 	}
 	return true;
 }
@@ -238,8 +247,8 @@ static void run_programs(bool branching)
 {
 	for (uint32_t number = 0; number < PROGRAMS; number++)
 		if (!run_ways(number, branching)) {
-			printf("program %u, interrupted %d after %d\n", number, ring1.stop_at == 0,
-			       (int)ring1.host);
+			printf("program %u, interrupted %d after %d%s\n", number,
+			       ring1.stop_at == 0, (int)ring1.host, lockstep_problem);
 			ring1_list();
 			unit_failed = true;
 			return;

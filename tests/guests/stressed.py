@@ -1,0 +1,39 @@
+"""Guests under the engine translate with a boot option that makes its life hard: they must not notice."""
+
+import os
+import re
+
+from conftest import check_verdict, guest_for, topics
+
+STRESS = {
+    "tiny-cache": ("--boot", "stress=tiny-cache"),
+    "no-chaining": ("--boot", "stress=no-chaining"),
+    "flush": ("--boot", "stress=flush"),
+    "callouts": ("--boot", "stress=callouts"),
+    "interrupts": ("--boot", "stress=interrupts"),
+    "interrupts,flush": ("--boot", "stress=interrupts,flush"),
+    "lockstep": ("--boot", "lockstep"),
+    "lockstep,interrupts": ("--boot", "lockstep", "--boot", "stress=interrupts"),
+}
+
+ARGUMENTS = {"attack/random": "seed=1 count=100"}
+
+# The guests with a verdict; attack/endings has none.
+GUESTS = [f"{folder}/{topic}" for folder in ("privileged", "attack", "devices") for topic in topics(folder)]
+GUESTS.remove("attack/endings")
+
+
+def check_guest(way, stress, name):
+    status, text = guest_for(way).run(name, ARGUMENTS.get(name, ""), *STRESS[stress])
+    check_verdict(os.path.basename(name), status, text)
+
+
+def check_mini_kernel(way, stress):
+    """A clock that does not wait would interrupt what takes so long more often than it gets anything done; Bochs's waits."""
+    clock = ("--deterministic",) if way[0] == "qemu" else ()
+    status, text = guest_for(way).run("mini_kernel", "demo", *STRESS[stress], *clock)
+    assert status == 0, text
+    assert "all 3 have ended, the sum of their statuses is 6" in text
+    assert len(re.findall(r"^  kernel: task \d+ \(crash\) is stopped", text, re.M)) == 6
+    assert text.rstrip().endswith("mini> off")
+
