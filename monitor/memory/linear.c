@@ -278,6 +278,8 @@ static void flush_page(struct vcpu *vcpu, gva_t at)
 void linear_flush_page(struct vcpu *vcpu, gva_t at)
 {
 	vcpu->flushes++;
+	vcpu->page_flushes++;
+	vcpu->flushed_page = at.value;
 	flush_page(vcpu, at);
 }
 

@@ -96,6 +96,13 @@ static void follow(struct twins *twins, struct vcpu *vcpu, enum vcpu_segment seg
 	twins->selectors[segment] = twins->selectors_of[number];
 }
 
+/* SS is also changed by events and returns, which do not count it. */
+static bool may_have_changed(const struct twins *twins, const struct vcpu *vcpu)
+{
+	return twins->loads != vcpu->loads ||
+	       !is(&twins->held[VCPU_SS], &vcpu->segments[VCPU_SS]);
+}
+
 static bool has_changed(const struct twins *twins, const struct vcpu *vcpu)
 {
 	for (unsigned int i = 0; i < VCPU_SEGMENTS; i++)
@@ -130,7 +137,10 @@ static void keep_apart(struct twins *twins)
  * more, and there is room. */
 void twins_follow(struct twins *twins, struct vcpu *vcpu)
 {
-	if (!twins->again && !has_changed(twins, vcpu))
+	bool changed = may_have_changed(twins, vcpu) && has_changed(twins, vcpu);
+
+	twins->loads = vcpu->loads;
+	if (!twins->again && !changed)
 		return;
 	do {
 		twins->again = false;

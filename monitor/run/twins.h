@@ -24,6 +24,7 @@ struct twins {
 	struct vcpu_segment_register
 	        held[VCPU_SEGMENTS];       /* by the registers, when last looked at */
 	uint16_t selectors[VCPU_SEGMENTS]; /* what ring 1 is given for them */
+	uint32_t loads;                    /* vcpu->loads then */
 	bool again;                        /* something was taken off the list */
 	bool all_listed; /* what the data segment registers hold is what the tables say */
 };

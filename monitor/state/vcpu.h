@@ -185,7 +185,9 @@ struct vcpu {
 	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries filled since they were last emptied */
 	uint32_t tlb_listed_count;
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
-	uint32_t flushes; /* of anything: who remembers a translation looks whether it moved */
+	/* Of anything: who remembers a translation looks whether it moved. Of those by invlpg, and
+	 * the last of these. */
+	uint32_t flushes, page_flushes, flushed_page;
 
 	/* Counted by the run loop and the engines. */
 	uint64_t instructions;

@@ -28,13 +28,11 @@ enum block_recovery {
 	RECOVER_HOLD = 1 << 4,   /* behind sti: no interrupt before the next instruction is done */
 	RECOVER_FLAG = 1 << 5,   /* ECX holds what becomes the interrupt flag */
 	RECOVER_GONE = 1 << 6,   /* eip is the target of the block's link with the entry's number */
-	RECOVER_DOUBT = 1 << 7,  /* a callout after which other pages may be mapped */
+	RECOVER_STUB = 1 << 7,   /* of level.c, with the phase in the place of a link's number */
 
 	/* Both cannot be: EDX has the upper half of the real counter, without what is to be added.
 	 */
 	RECOVER_TSC = RECOVER_UNPUSH | RECOVER_UNPOP,
-	/* Nor these: a stub of level.c, with the phase in the place of a link's number. */
-	RECOVER_STUB = RECOVER_GONE | RECOVER_DOUBT,
 };
 
 /* In the place of a link's number: eip is in window.target. */

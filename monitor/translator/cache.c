@@ -8,6 +8,7 @@
 #define LINKS_PER_BLOCK       2
 #define ENTRIES_PER_BLOCK     10
 #define BLOCKS_PER_PAGE       4
+#define PLACE_SIZE            64u
 #define TABLES_SIZE           (2 * TRANSLATOR_BUCKETS * sizeof(uint32_t))
 #define SIZE_PER_BLOCK                                                        \
 	(sizeof(struct block) + LINKS_PER_BLOCK * sizeof(struct block_link) + \
@@ -19,11 +20,16 @@
 #define BLOCKS_AT_ONCE 2
 #define ROOM_AT_ONCE   (BLOCK_HOST_MAX + LINKS_AT_ONCE * 2)
 
+static size_t places_size(uint32_t cache_size)
+{
+	return (cache_size / PLACE_SIZE + 1) * sizeof(uint32_t);
+}
+
 size_t translator_room_size(uint32_t cache_size)
 {
 	size_t blocks = cache_size / CACHE_BYTES_PER_BLOCK + 64;
 
-	return TABLES_SIZE + blocks * SIZE_PER_BLOCK +
+	return TABLES_SIZE + places_size(cache_size) + blocks * SIZE_PER_BLOCK +
 	       (blocks / BLOCKS_PER_PAGE + 1) * SIZE_PER_PAGES + BLOCK_MAP_MAX * 8 * 4;
 }
 
@@ -38,7 +44,8 @@ static void *cut(uint8_t **room, size_t size)
 void cache_start(struct translator *t)
 {
 	uint8_t *room = t->setup.room;
-	size_t left = t->setup.room_size - TABLES_SIZE - BLOCK_MAP_MAX * 8 * 4;
+	size_t places = places_size(t->setup.cache_size);
+	size_t left = t->setup.room_size - TABLES_SIZE - places - BLOCK_MAP_MAX * 8 * 4;
 	size_t blocks = left / (SIZE_PER_BLOCK + SIZE_PER_PAGES / BLOCKS_PER_PAGE + 1);
 
 	t->blocks_max = (uint32_t)blocks;
@@ -54,6 +61,7 @@ void cache_start(struct translator *t)
 	t->pages = cut(&room, t->pages_max * sizeof(struct block_page));
 	t->buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 	t->page_buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+	t->places = cut(&room, places);
 }
 
 void cache_clear(struct translator *t)
@@ -197,19 +205,23 @@ uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical
 	return page;
 }
 
+void cache_place_block(struct translator *t, const struct block *block)
+{
+	uint32_t end = block->host + block->host_size;
+	uint32_t place = (block->host + PLACE_SIZE - 1) / PLACE_SIZE;
+
+	for (; place * PLACE_SIZE < end; place++)
+		t->places[place] = (uint32_t)(block - t->blocks);
+}
+
 uint32_t cache_block_at(const struct translator *t, uint32_t offset)
 {
-	uint32_t low = 0, high = t->block_count;
+	uint32_t number;
 
-	while (high - low > 1) {
-		uint32_t middle = (low + high) / 2;
-
-		if (t->blocks[middle].host <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	if (!t->block_count || offset - t->blocks[low].host >= t->blocks[low].host_size)
+	if (offset >= t->used)
 		return BLOCK_NONE;
-	return low;
+	number = t->places[offset / PLACE_SIZE];
+	while (number + 1 < t->block_count && t->blocks[number + 1].host <= offset)
+		number++;
+	return number;
 }

@@ -29,6 +29,8 @@ uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical
 uint32_t cache_first_page(const struct translator *t, uint32_t physical);
 uint32_t cache_next_page(const struct translator *t, uint32_t page);
 
+/* Makes the last block known by its place, which must be behind that of all others. */
+void cache_place_block(struct translator *t, const struct block *block);
 /* The block that a place in the cache belongs to, or BLOCK_NONE. */
 uint32_t cache_block_at(const struct translator *t, uint32_t offset);
 

@@ -2,7 +2,6 @@
 
 #include "monitor/translator/cache.h"
 #include "monitor/translator/emit.h"
-#include "monitor/translator/fault.h"
 #include "monitor/translator/level.h"
 
 #define STORE_AT   19 /* of the sequence below, from the block's start */
@@ -73,18 +72,15 @@ static void take_back_iret(const struct translator *t)
 	add(t->setup.count, at, at + LEVEL_IRET_SIZE, -1);
 }
 
-void count_left(const struct translator *t, uint32_t offset, uint32_t eip)
+void count_left(const struct translator *t, uint32_t offset, const struct block *block,
+                const struct block_entry *entry, uint32_t eip)
 {
-	const struct block_entry *entry;
-	const struct block *block;
-
 	if (!t->setup.count)
 		return;
-	entry = fault_find_entry(t, offset, &block);
-	if (entry && level_is_at_site(entry))
+	if (level_is_at_site(entry))
 		take_back_iret(t);
-	else if (entry && block->guest_size && !(entry->kind & RECOVER_GONE) &&
-	    offset - block->host > STORE_AT)
+	else if (block->guest_size && !(entry->kind & RECOVER_GONE) &&
+	         offset - block->host > STORE_AT)
 		add_rest(t, block, eip, -1);
 }
 

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/translator/block.h"
+
 #define COUNT_MOST 0xFFFFFFFFu /* where a counter stays */
 
 struct emit;
@@ -37,7 +39,8 @@ struct count {
 void count_emit(struct emit *emit);
 
 /* A block is left at this offset, before the instruction at eip. */
-void count_left(const struct translator *t, uint32_t offset, uint32_t eip);
+void count_left(const struct translator *t, uint32_t offset, const struct block *block,
+                const struct block_entry *entry, uint32_t eip);
 /* It goes on after all. */
 void count_resumed(const struct translator *t, uint32_t block, uint32_t eip);
 

@@ -1,5 +1,6 @@
 #include "monitor/translator/emit.h"
 
+#include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
 
 #define NOP 0x90
@@ -21,6 +22,7 @@ void emit_end(struct emit *emit)
 		EMIT(emit, NOP);
 	block->host_size = (uint16_t)(emit->at - block->host);
 	emit->t->used = emit->at;
+	cache_place_block(emit->t, block);
 }
 
 void emit_relative(struct emit *emit, uint32_t to)

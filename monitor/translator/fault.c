@@ -75,32 +75,46 @@ static void recover_at_stub(const struct translator *t, uint32_t link, struct vc
 	vcpu->eip = t->setup.window->target;
 }
 
-void translator_recover(const struct translator *t, uint32_t offset, struct vcpu *vcpu)
+static void recover_in_block(const struct translator *t, uint32_t offset, struct vcpu *vcpu,
+                             const struct block *block, const struct block_entry *entry)
 {
-	uint32_t link = chain_find_stub(t, offset);
-	const struct block_entry *entry;
-	const struct block *block;
-
-	if (link != BLOCK_NONE) {
-		recover_at_stub(t, link, vcpu);
-		return;
-	}
-	entry = fault_find_entry(t, offset, &block);
-	if (!entry) {
-		vm_stop(vcpu, "left translated code at %x, where none is", offset);
-		return;
-	}
-	if (block->dead && offset == block->host) { /* what its map says there is no more */
-		vcpu->eip = block->eip;
-		return;
-	}
-	if (entry->kind == RECOVER_STUB) {
+	if (entry->kind & RECOVER_STUB) {
 		level_recover(t, (enum level_phase)entry->guest, vcpu);
 	} else {
 		vcpu->eip = fault_eip(t, block, entry, offset);
 		restore_registers(t, entry->kind, vcpu);
 	}
-	count_left(t, offset, vcpu->eip);
+	count_left(t, offset, block, entry, vcpu->eip);
+}
+
+const struct block_entry *fault_recover(const struct translator *t, uint32_t offset,
+                                        struct vcpu *vcpu, const struct block **block)
+{
+	uint32_t link = chain_find_stub(t, offset);
+	const struct block_entry *entry;
+
+	if (link != BLOCK_NONE) {
+		recover_at_stub(t, link, vcpu);
+		return NULL;
+	}
+	entry = fault_find_entry(t, offset, block);
+	if (!entry) {
+		vm_stop(vcpu, "left translated code at %x, where none is", offset);
+		return NULL;
+	}
+	if ((*block)->dead && offset == (*block)->host) { /* what its map says there is no more */
+		vcpu->eip = (*block)->eip;
+		return NULL;
+	}
+	recover_in_block(t, offset, vcpu, *block, entry);
+	return entry;
+}
+
+void translator_recover(const struct translator *t, uint32_t offset, struct vcpu *vcpu)
+{
+	const struct block *block;
+
+	fault_recover(t, offset, vcpu, &block);
 }
 
 bool translator_at_boundary(const struct translator *t, uint32_t offset)
@@ -121,7 +135,7 @@ enum translator_place translator_place(const struct translator *t, uint32_t offs
 
 	if (chain_find_stub(t, offset) == BLOCK_NONE)
 		entry = fault_find_entry(t, offset, &block);
-	if (!entry || entry->kind != RECOVER_STUB || entry->guest < LEVEL_FROM_USER)
+	if (!entry || !(entry->kind & RECOVER_STUB) || entry->guest < LEVEL_FROM_USER)
 		return TRANSLATOR_IN_KERNEL;
 	return entry->guest == LEVEL_FROM_USER_ALL ? TRANSLATOR_FROM_USER_WINDOW
 	                                           : TRANSLATOR_FROM_USER_REAL;

@@ -7,6 +7,9 @@
 /* The entry that holds at this offset, with its block; NULL in a stub or where nothing is. */
 const struct block_entry *fault_find_entry(const struct translator *t, uint32_t offset,
                                            const struct block **block);
+/* translator_recover; and the entry with its block, or NULL where no block is alive. */
+const struct block_entry *fault_recover(const struct translator *t, uint32_t offset,
+                                        struct vcpu *vcpu, const struct block **block);
 /* The guest eip that it means for this offset. */
 uint32_t fault_eip(const struct translator *t, const struct block *block,
                    const struct block_entry *entry, uint32_t offset);

@@ -18,19 +18,10 @@ bool inline_copy_settled(struct emit *emit, const struct instruction *in, const 
 	return true;
 }
 
-/* What loads control registers ends a block, and so does invlpg: pages may have moved. */
-static bool may_move_pages(const struct instruction *in)
-{
-	const unsigned int both = CLASS_PRIVILEGED | CLASS_END;
-	const struct opcode *opcode = instruction_opcode(in);
-
-	return (opcode->class & both) == both && opcode->operand_count > 0;
-}
-
 bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
-	(void)bytes;
-	emit_before(emit, may_move_pages(in) ? RECOVER_DOUBT : 0);
+	(void)in, (void)bytes;
+	emit_before(emit, 0);
 	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
 	return true;
 }

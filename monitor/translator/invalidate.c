@@ -1,7 +1,6 @@
 #include "monitor/translator/invalidate.h"
 
 #include "kernel/statistics.h"
-#include "monitor/instructions/interpret_operands.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
@@ -155,27 +154,6 @@ void invalidate_mark_mapped(struct translator *t, uint32_t number)
 	}
 }
 
-void translator_mappings_changed(struct translator *t)
-{
-	t->doubt_all = true;
-}
-
-void invalidate_doubt(struct translator *t, struct vcpu *vcpu)
-{
-	gva_t at = gva(vcpu->segments[VCPU_CS].base + vcpu->eip);
-	uint8_t bytes[INSTRUCTION_MAX_LENGTH];
-	struct instruction in;
-
-	if (instruction_scan(bytes, linear_fetch(vcpu, at, bytes, sizeof(bytes)), 32, &in) ==
-	            DECODE_OK &&
-	    in.has_memory)
-		t->doubt_region =
-		        (vcpu->segments[in.memory.segment].base + interpret_offset(vcpu, &in)) >>
-		        TRANSLATOR_REGION_SHIFT;
-	else
-		t->doubt_local = true;
-}
-
 /* A load of CR3 leaves global pages as they are, in a real translation buffer too. */
 static void note_control_registers(struct translator *t, const struct vcpu *vcpu)
 {
@@ -187,6 +165,21 @@ static void note_control_registers(struct translator *t, const struct vcpu *vcpu
 	t->cr3 = vcpu->cr3;
 	t->cr4 = vcpu->cr4;
 	t->efer = vcpu->efer;
+}
+
+/* One invlpg since the last look, or none, is what there mostly is. */
+static void note_flushes(struct translator *t, const struct vcpu *vcpu)
+{
+	uint32_t pages = vcpu->page_flushes - t->page_flushes;
+
+	if (pages > 1)
+		t->doubt_all = true;
+	else if (pages == 1)
+		t->doubt_region = vcpu->flushed_page >> TRANSLATOR_REGION_SHIFT;
+	if (vcpu->flushes - t->flushes > pages)
+		t->doubt_local = true;
+	t->flushes = vcpu->flushes;
+	t->page_flushes = vcpu->page_flushes;
 }
 
 static bool is_in_doubt(const struct translator *t, const struct block_page *page)
@@ -206,6 +199,8 @@ static bool is_any_in_doubt(const struct translator *t)
 void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
 {
 	note_control_registers(t, vcpu);
+	if (vcpu->flushes != t->flushes)
+		note_flushes(t, vcpu);
 	if (!t->doubt_all && !t->doubt_local && t->doubt_region == BLOCK_NONE)
 		return;
 	for (uint32_t i = 0; is_any_in_doubt(t) && i < t->page_count; i++)

@@ -7,11 +7,7 @@
 /* A page that code is made of; it is watched from now on. There must be room for it. */
 uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physical, bool global);
 
-/* The instruction at eip is about to be interpreted, and may change what is mapped: invlpg a
- * region, the others all pages that are not global. */
-void invalidate_doubt(struct translator *t, struct vcpu *vcpu);
-
-/* Notes what changes of control registers mean for mappings, then asks the guest's tables where
+/* Notes what changes of control registers and flushes mean for mappings, then asks the guest's tables where
  * they are in doubt. */
 void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu);
 

@@ -32,7 +32,7 @@ enum level_phase {
 /* Its block has ended, and it is not done. */
 static inline bool level_is_at_site(const struct block_entry *entry)
 {
-	return entry->kind == RECOVER_STUB && entry->guest <= LEVEL_SITE_ECX;
+	return entry->kind & RECOVER_STUB && entry->guest <= LEVEL_SITE_ECX;
 }
 
 void level_recover(const struct translator *t, enum level_phase phase, struct vcpu *vcpu);

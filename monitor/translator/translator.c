@@ -323,26 +323,30 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 	return answer;
 }
 
-void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu)
+/* Where the block goes on behind a callout: its own next entry, if that begins right there. */
+static void note_resumption(struct translator *t, const struct block *block,
+                            const struct block_entry *entry, uint32_t offset)
 {
-	const struct block *block, *next_block;
-	const struct block_entry *entry, *next;
+	const struct block_entry *next = entry + 1;
 
-	chain_forget_pending(t);
-	t->resume_block = BLOCK_NONE;
-	translator_recover(t, offset - CHAIN_STUB_SIZE, vcpu);
-	entry = fault_find_entry(t, offset - CHAIN_STUB_SIZE, &block);
-	if (!entry)
-		return;
-	if ((entry->kind & RECOVER_STUB) == RECOVER_DOUBT)
-		invalidate_doubt(t, vcpu);
-	next = fault_find_entry(t, offset, &next_block);
-	if (entry->kind == RECOVER_STUB || !next || next_block != block ||
-	    block->host + next->host != offset || block->dead)
+	if (entry->kind & RECOVER_STUB || block->dead ||
+	    next == &t->map[block->map] + block->map_count || block->host + next->host != offset)
 		return;
 	t->resume_block = (uint32_t)(block - t->blocks);
 	t->resume_offset = offset;
 	t->resume_eip = fault_eip(t, block, next, offset);
+}
+
+void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu)
+{
+	const struct block *block;
+	const struct block_entry *entry;
+
+	chain_forget_pending(t);
+	t->resume_block = BLOCK_NONE;
+	entry = fault_recover(t, offset - CHAIN_STUB_SIZE, vcpu, &block);
+	if (entry)
+		note_resumption(t, block, entry, offset);
 }
 
 static void fill_popf_table(struct translator *t, uint8_t iopl)

@@ -93,6 +93,7 @@ struct translator {
 	struct block_entry *map;
 	struct block_page *pages;
 	uint32_t *buckets, *page_buckets; /* TRANSLATOR_BUCKETS each */
+	uint32_t *places; /* for each CACHE_PLACE bytes the block that its first byte is in */
 	uint32_t block_count, blocks_max, link_count, links_max;
 	uint32_t map_count, map_max, page_count, pages_max;
 	uint32_t last_page;  /* the one that was looked for last */
@@ -123,6 +124,7 @@ struct translator {
 	uint32_t regions[TRANSLATOR_REGIONS / 32]; /* a bit where a page of code has been */
 	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
 	uint32_t doubt_region;       /* or BLOCK_NONE */
+	uint32_t flushes, page_flushes; /* of the vcpu, when mappings were last known to be good */
 
 	/* breakpoints.c */
 	struct {
@@ -196,10 +198,6 @@ void translator_flush(struct translator *t);
 /* Guest memory has been written, by whomever: what was made of it is dropped. The engine must not
  * return to the offset it came from, but ask for eip again. */
 void translator_written(struct translator *t, gpa_t at, uint32_t size);
-
-/* Something outside interpreted callouts may have changed what is mapped where: invlpg, a load of
- * CR3, by an engine other than this one. */
-void translator_mappings_changed(struct translator *t);
 
 /* The block that `offset` is in, or NULL: for whoever shows it. */
 const struct block *translator_find_block(const struct translator *t, uint32_t offset);

@@ -201,7 +201,6 @@ TEST(a_page_that_nobody_has_told_of)
 {
 	remap((const uint8_t[]){0x90, 0x90, 0x90}, 3);
 	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 4);
-	translator_mappings_changed(&ring1.t);
 	ring1_guest->halted = ring1_plain->halted = false;
 	ring1_guest->eip = ring1_plain->eip = RUN_CODE;
 	linear_flush(ring1_guest, true);
