@@ -3,6 +3,7 @@
 #include "kernel/string.h"
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
 #include "monitor/memory/watchpoints.h"
 #include "monitor/state/fault.h"
@@ -281,6 +282,8 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 	vcpu->page_flushes++;
 	vcpu->flushed_page = at.value;
 	flush_page(vcpu, at);
+	if (vcpu->vm->shadow)
+		shadow_invalidate_page(vcpu, at);
 }
 
 /* Only what was filled is looked at: between two loads of CR3 that is little. */

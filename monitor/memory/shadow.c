@@ -3,6 +3,7 @@
 #include "kernel/statistics.h"
 #include "kernel/string.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/memory/shadow_loose.h"
 #include "monitor/memory/shadow_pool.h"
 #include "monitor/memory/shadow_slot.h"
 #include "monitor/memory/shadow_update.h"
@@ -261,6 +262,7 @@ uint32_t shadow_root(struct vcpu *vcpu)
 {
 	struct shadow *shadow = vcpu->vm->shadow;
 
+	shadow_loose_follow(shadow, vcpu);
 	if (!is_root_for(shadow, vcpu, mode_of(vcpu)))
 		change_root(shadow, vcpu);
 	return shadow->root_machine;
@@ -323,6 +325,15 @@ static bool is_mapped(uint64_t entry, uint32_t access)
 	return ((uint32_t)entry & wanted) == wanted;
 }
 
+/* A write to a table goes on by itself, and so do those that follow. */
+static void loosen(const struct vcpu *vcpu, uint32_t access, const struct page_walk *found)
+{
+	if ((access & PAGE_WALK_WRITE) && found->writable &&
+	    watch_is_watched(vcpu->vm, found->page))
+		shadow_loosen(vcpu->vm->shadow,
+		              (uint32_t)(found->page.value >> SHADOW_FRAME_BIT));
+}
+
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error)
 {
 	struct page_walk found;
@@ -332,6 +343,7 @@ enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, ui
 		statistics_count(shadow_faults_true);
 		return SHADOW_TRUE_FAULT;
 	}
+	loosen(vcpu, access, &found);
 	if (is_for_interpreter(vcpu, at, access, &found) || !is_mapped(fill(vcpu, at), access)) {
 		statistics_count(shadow_emulated);
 		return SHADOW_EMULATE;

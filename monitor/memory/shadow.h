@@ -51,8 +51,7 @@ void shadow_set_slot(struct vm *vm, uint32_t slot, const uint64_t directory_entr
 
 void shadow_forget_all(struct vm *vm);
 
-/* The guest has executed invlpg. Nothing is stale, as each write to a table is seen; but the entry
- * is worked out anew, so that bits which the interpreter has set meanwhile cost no fault. */
+/* The guest has executed invlpg: the entry is worked out anew, for the table may be loose. */
 void shadow_invalidate_page(struct vcpu *vcpu, gva_t at);
 
 #endif

@@ -1,6 +1,8 @@
 #include "monitor/memory/shadow_pool.h"
 
 #include "kernel/statistics.h"
+#include "kernel/string.h"
+#include "monitor/memory/shadow_loose.h"
 #include "monitor/memory/shadow_reverse.h"
 #include "monitor/memory/shadow_slot.h"
 #include "monitor/memory/watch.h"
@@ -90,12 +92,17 @@ static void drop_entries(struct shadow *shadow, struct shadow_page *page)
 {
 	shadow_slot_take_out(shadow, page);
 	for (uint32_t i = 0; i < SHADOW_ENTRIES; i++)
-		if ((uint32_t)page->entries[i])
+		if (!shadow_has_group(page, i / SHADOW_GROUP))
+			i += SHADOW_GROUP - 1;
+		else if ((uint32_t)page->entries[i])
 			shadow_reverse_set(shadow, page, i, 0);
+	memset(page->groups, 0, sizeof(page->groups));
 }
 
 void shadow_pool_drop(struct shadow *shadow, struct shadow_page *page)
 {
+	if (page->loose)
+		shadow_loose_leave(shadow, page);
 	take_out_of_root(shadow, page);
 	shadow_reverse_cut_off(shadow, page);
 	drop_entries(shadow, page);
@@ -139,7 +146,7 @@ struct shadow_page *shadow_pool_make(struct shadow *shadow, enum shadow_role rol
 	*bucket = page;
 	make_newest(shadow, page);
 	if (shadow_is_of_table(page))
-		watch_start(shadow->vm, gpa((uint64_t)frame << SHADOW_FRAME_BIT), WATCH_PAGE_TABLE);
+		shadow_loose_start(shadow, page);
 	statistics_count(shadow_pages_made);
 	return page;
 }

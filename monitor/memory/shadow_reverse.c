@@ -62,6 +62,8 @@ void shadow_reverse_set(struct shadow *shadow, struct shadow_page *page, uint32_
 	if (head)
 		unlink(shadow, head, page->first_id + index);
 	page->entries[index] = entry;
+	if (entry)
+		shadow_note_group(page, index);
 	head = head_of(shadow, page, (uint32_t)entry);
 	if (head)
 		link_in(shadow, head, page->first_id + index);
@@ -84,19 +86,26 @@ bool shadow_reverse_was_used(struct shadow *shadow, struct shadow_page *page)
 	return used;
 }
 
+void shadow_reverse_make_read_only(struct vm *vm, gpa_t page)
+{
+	struct shadow *shadow = vm->shadow;
+	uint32_t *head = &shadow->page_writers[page.value >> SHADOW_FRAME_BIT];
+
+	for (uint32_t id = *head; id; id = shadow->links[id].next)
+		*entry_of(shadow, id) &= ~(uint64_t)ENTRY_WRITABLE;
+	*head = 0;
+}
+
 /* Large entries that may write to the region go; small ones lose the right to write. */
 void shadow_reverse_protect(struct vm *vm, gpa_t page)
 {
 	struct shadow *shadow = vm->shadow;
-	uint32_t frame = (uint32_t)(page.value >> SHADOW_FRAME_BIT);
-	uint32_t region = frame / SHADOW_ENTRIES;
+	uint32_t region = (uint32_t)(page.value >> SHADOW_FRAME_BIT) / SHADOW_ENTRIES;
 
 	shadow->region_watched[region]++;
 	while (shadow->region_writers[region])
 		drop(shadow, shadow->region_writers[region]);
-	for (uint32_t id = shadow->page_writers[frame]; id; id = shadow->links[id].next)
-		*entry_of(shadow, id) &= ~(uint64_t)ENTRY_WRITABLE;
-	shadow->page_writers[frame] = 0;
+	shadow_reverse_make_read_only(vm, page);
 }
 
 void shadow_reverse_release(struct vm *vm, gpa_t page)

@@ -21,5 +21,7 @@ bool shadow_reverse_was_used(struct shadow *shadow, struct shadow_page *page);
 /* For watch.c: the page gets its first watcher, has lost its last. */
 void shadow_reverse_protect(struct vm *vm, gpa_t page);
 void shadow_reverse_release(struct vm *vm, gpa_t page);
+/* The same watcher looks again; meanwhile there was no large entry. */
+void shadow_reverse_make_read_only(struct vm *vm, gpa_t page);
 
 #endif

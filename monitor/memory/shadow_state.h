@@ -10,6 +10,7 @@
 
 #define SHADOW_ENTRIES   512u
 #define SHADOW_QUARTERS  4u
+#define SHADOW_GROUP     8u /* entries that are looked for together */
 #define SHADOW_FRAME_BIT 12
 #define SHADOW_LARGE_BIT 21
 #define SHADOW_ADDRESS   0xFFFFF000u
@@ -38,6 +39,9 @@ struct shadow_page {
 	uint32_t parents;                  /* the entries that point here: a list */
 	uint8_t role, part;
 	uint8_t writes; /* by the guest, without a use in between */
+	bool loose;
+	struct shadow_page *next_loose;
+	uint32_t groups[SHADOW_ENTRIES / SHADOW_GROUP / 32]; /* those that may have entries */
 };
 
 /* An entry is in at most one list: a writable one in that of the page it maps (of the region, if it
@@ -83,6 +87,10 @@ struct shadow {
 	struct shadow_page **buckets;
 	uint32_t bucket_mask;
 
+	/* shadow_loose.c */
+	struct shadow_page *loose; /* a list */
+	uint32_t full_flushes;     /* of the vcpu, when all of them were watched last */
+
 	/* shadow_reverse.c: heads of lists, by page and by region of 512; watched pages of a
 	 * region.
 	 */
@@ -100,6 +108,22 @@ static inline bool shadow_is_directory(const struct shadow_page *page)
 static inline bool shadow_is_of_table(const struct shadow_page *page)
 {
 	return page->role >= SHADOW_TABLE_TWO_LEVEL && page->role <= SHADOW_DIRECTORY_PAE;
+}
+
+/* The slot's entries are in no group. */
+static inline void shadow_note_group(struct shadow_page *page, uint32_t index)
+{
+	page->groups[index / SHADOW_GROUP / 32] |= 1u << index / SHADOW_GROUP % 32;
+}
+
+static inline void shadow_forget_group(struct shadow_page *page, uint32_t group)
+{
+	page->groups[group / 32] &= ~(1u << group % 32);
+}
+
+static inline bool shadow_has_group(const struct shadow_page *page, uint32_t group)
+{
+	return page->groups[group / 32] >> group % 32 & 1;
 }
 
 /* The table that a directory's entry points to. */

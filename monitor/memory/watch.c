@@ -34,6 +34,22 @@ void watch_stop(struct vm *vm, gpa_t page, enum watcher who)
 		shadow_reverse_release(vm, page);
 }
 
+void watch_pause(struct vm *vm, gpa_t page, enum watcher who)
+{
+	*watchers_of(vm, page) &= (uint8_t)~who;
+}
+
+void watch_resume(struct vm *vm, gpa_t page, enum watcher who)
+{
+	uint8_t before = *watchers_of(vm, page);
+
+	*watchers_of(vm, page) = (uint8_t)((before & ~WATCH_BUFFERED) | who);
+	if (before & WATCH_BUFFERED)
+		linear_forget_writes(&vm->vcpu, page);
+	if (!(before & WATCH_ALL))
+		shadow_reverse_make_read_only(vm, page);
+}
+
 void watch_tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told)
 {
 	for (unsigned int who = *watchers_of(vm, at) & told; who; who &= who - 1)

@@ -47,6 +47,11 @@ void watch_register(struct vm *vm, enum watcher who, watch_written_t *written);
 void watch_start(struct vm *vm, gpa_t page, enum watcher who);
 void watch_stop(struct vm *vm, gpa_t page, enum watcher who);
 
+/* For a while the watcher is not told of writes to a page that it watches; large shadow entries do
+ * not come back. Only shadow_loose.c may miss some. */
+void watch_pause(struct vm *vm, gpa_t page, enum watcher who);
+void watch_resume(struct vm *vm, gpa_t page, enum watcher who);
+
 /* For guest_memory.c alone: these bytes of RAM have been written; `told` are the watchers who care.
  * The first of the two wants them in one page. */
 void watch_tell_page(struct vm *vm, gpa_t at, uint32_t size, unsigned int told);

@@ -67,12 +67,86 @@ TEST(tables_that_map_themselves)
 	CHECK(maps(LINEAR, READ, DATA));
 	CHECK(maps(window + 4 * 7, READ, LEAF));
 	CHECK(maps(0xFFFFF000, READ, DIRECTORY));
-	CHECK_EQ(fault(window + 4 * 7, WRITE), SHADOW_EMULATE);
+	CHECK_EQ(fault(window + 4 * 7, WRITE), SHADOW_MAPPED);
 	CHECK_EQ(fault(0xFFFFFFFC, WRITE), SHADOW_EMULATE);
 	shadow_put32(&machine, DIRECTORY + 4, OTHER | BITS_AD);
 	CHECK_EQ(hardware_walk(&machine, window + 0x1000, READ).machine, RAM_MACHINE + OTHER);
 	shadow_put32(&machine, DIRECTORY + 4, 0);
 	CHECK(!may(window + 0x1000, READ));
+}
+
+/* The table at LINEAR + 0x1000: written through that from the first fault on. */
+static void let_loose(void)
+{
+	start_two_level();
+	shadow_put32(&machine, LEAF + 4, TABLE | BITS_ALL);
+	CHECK(maps(LINEAR, WRITE, DATA));
+	CHECK_EQ(fault(LINEAR + 0x1000, WRITE), SHADOW_MAPPED);
+	CHECK(may(LINEAR + 0x1000, WRITE));
+	CHECK(!watch_is_watched(&machine.vm, gpa(TABLE)));
+}
+
+/* Nobody is told of this. */
+static void write_loosely(uint32_t at, uint32_t entry)
+{
+	memcpy(machine.ram + at, &entry, sizeof(entry));
+}
+
+TEST(a_table_that_is_written_is_loose_until_the_next_flush)
+{
+	let_loose();
+	write_loosely(LEAF, 0);
+	CHECK(may(LINEAR, WRITE));
+	linear_flush(vcpu, false);
+	CHECK(!may(LINEAR, READ));
+	CHECK(may(LINEAR + 0x1000, READ));
+	CHECK(!may(LINEAR + 0x1000, WRITE));
+	CHECK(watch_is_watched(&machine.vm, gpa(TABLE)));
+	shadow_put32(&machine, LEAF, DATA | BITS_AD);
+	CHECK(may(LINEAR, WRITE));
+}
+
+TEST(invlpg_of_one_page_of_a_loose_table)
+{
+	let_loose();
+	write_loosely(LEAF, (DATA + 0x1000) | BITS_AD);
+	write_loosely(LEAF + 8, DATA | BITS_ALL);
+	linear_flush_page(vcpu, gva(LINEAR));
+	CHECK_EQ(hardware_walk(&machine, LINEAR, READ).machine, RAM_MACHINE + DATA + 0x1000);
+	CHECK(maps(LINEAR + 0x2000, WRITE, DATA));
+	CHECK(may(LINEAR + 0x1000, WRITE));
+}
+
+TEST(what_others_watch_is_never_loose)
+{
+	start_two_level();
+	shadow_put32(&machine, LEAF + 4, TABLE | BITS_ALL);
+	CHECK(maps(LINEAR, READ, DATA));
+	watch_start(&machine.vm, gpa(TABLE), WATCH_CODE);
+	CHECK_EQ(fault(LINEAR + 0x1000, WRITE), SHADOW_EMULATE);
+}
+
+/* By the time of the flush it is something else. */
+TEST(a_loose_table_that_nothing_points_to_is_given_up)
+{
+	let_loose();
+	shadow_put32(&machine, DIRECTORY, 0);
+	linear_flush(vcpu, true);
+	CHECK(!may(LINEAR, READ));
+	CHECK(!watch_is_watched(&machine.vm, gpa(TABLE)));
+}
+
+/* The other half of it is shown only now, while the first is loose. */
+TEST(a_loose_table_with_a_second_half)
+{
+	let_loose();
+	shadow_put32(&machine, TABLE + 4 * 512, DATA | BITS_ALL);
+	CHECK(maps(LINEAR - 7 * 0x1000 + 0x200000, WRITE, DATA));
+	CHECK(!watch_is_watched(&machine.vm, gpa(TABLE)));
+	write_loosely(TABLE + 4 * 512, 0);
+	linear_flush(vcpu, true);
+	CHECK(!may(LINEAR - 7 * 0x1000 + 0x200000, READ));
+	CHECK(watch_is_watched(&machine.vm, gpa(TABLE)));
 }
 
 /* A page that is watched because of the very fault that wants to write to it. */
