@@ -83,10 +83,15 @@ static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigne
 /* A fault also drops what was buffered of its page: so the manual has it. */
 static void flush_page(struct vcpu *vcpu, gva_t at);
 
-bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+void linear_note_page_fault(struct vcpu *vcpu, gva_t at)
 {
 	flush_page(vcpu, at);
 	vcpu->cr2 = at.value;
+}
+
+bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
+{
+	linear_note_page_fault(vcpu, at);
 	return fault_raise_with_error(vcpu, FAULT_PF, error);
 }
 

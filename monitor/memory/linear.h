@@ -142,7 +142,8 @@ static inline const uint8_t *linear_find_code(struct vcpu *vcpu, gva_t at, size_
  * it must lie in one page. */
 bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *source);
 
-/* The guest's own page fault: its error code, and CR2. Always false. */
+/* The guest's own page fault: CR2; and its error code as well. The second is always false. */
+void linear_note_page_fault(struct vcpu *vcpu, gva_t at);
 bool linear_raise_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error);
 /* No entry lets a write to this page of RAM by any more without being looked at. */
 void linear_forget_writes(struct vcpu *vcpu, gpa_t page);

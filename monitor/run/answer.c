@@ -4,7 +4,6 @@
 #include "monitor/instructions/interpret.h"
 #include "monitor/memory/linear.h"
 #include "monitor/memory/page_walk.h"
-#include "monitor/memory/shadow.h"
 #include "monitor/state/fault.h"
 
 /* The bits of a page fault's error code that say what the access was. */
@@ -17,28 +16,26 @@ static void reflect_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
 	events_deliver(vcpu);
 }
 
-static void answer_page_fault(struct vcpu *vcpu, gva_t at, uint32_t access)
+struct answer_look answer_look(struct vcpu *vcpu, gva_t at, uint32_t error)
 {
-	uint32_t error;
+	struct answer_look look;
 
-	switch (shadow_fault(vcpu, at, access & ACCESS_BITS, &error)) {
+	look.result = shadow_fault(vcpu, at, error & ACCESS_BITS, &look.error);
+	return look;
+}
+
+void answer_page_fault(struct vcpu *vcpu, gva_t at, const struct answer_look *look)
+{
+	switch (look->result) {
 	case SHADOW_MAPPED:
 		return;
 	case SHADOW_TRUE_FAULT:
-		reflect_page_fault(vcpu, at, error);
+		reflect_page_fault(vcpu, at, look->error);
 		return;
 	case SHADOW_EMULATE:
 		interpret_instruction(vcpu);
 		return;
 	}
-}
-
-void answer_push(struct vcpu *vcpu, const struct trap_frame *frame, gva_t address)
-{
-	uint32_t error;
-
-	if (shadow_fault(vcpu, address, frame->error & ACCESS_BITS, &error) != SHADOW_MAPPED)
-		interpret_step(vcpu);
 }
 
 /* A popf has set TF, and the instruction after it has run. */
@@ -52,12 +49,16 @@ static void answer_step(struct vcpu *vcpu)
  * too. */
 void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
 {
-	if (frame->vector == TRAP_PAGE_FAULT)
-		answer_page_fault(vcpu, address, frame->error);
-	else if (frame->vector == TRAP_DEBUG)
+	struct answer_look look;
+
+	if (frame->vector == TRAP_PAGE_FAULT) {
+		look = answer_look(vcpu, address, frame->error);
+		answer_page_fault(vcpu, address, &look);
+	} else if (frame->vector == TRAP_DEBUG) {
 		answer_step(vcpu);
-	else if (frame->vector == TRAP_NMI)
+	} else if (frame->vector == TRAP_NMI) {
 		trap_dispatch(frame);
-	else
+	} else {
 		interpret_instruction(vcpu);
+	}
 }

@@ -7,12 +7,18 @@
 #define MONITOR_RUN_ANSWER_H
 
 #include "kernel/traps.h"
-#include "monitor/state/vcpu.h"
+#include "monitor/memory/shadow.h"
+
+/* A page fault, looked up in the guest's tables. */
+struct answer_look {
+	enum shadow_result result;
+	uint32_t error; /* of SHADOW_TRUE_FAULT */
+};
+struct answer_look answer_look(struct vcpu *vcpu, gva_t at, uint32_t error);
+
+void answer_page_fault(struct vcpu *vcpu, gva_t at, const struct answer_look *look);
 
 /* For vectors of exceptions; interrupts belong to the host kernel. `address` is CR2. */
 void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address);
-
-/* A page fault while an `int n` of user code pushed its frame. */
-void answer_push(struct vcpu *vcpu, const struct trap_frame *frame, gva_t address);
 
 #endif

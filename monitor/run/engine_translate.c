@@ -108,6 +108,17 @@ static void compare(struct machine *machine, uint32_t offset)
 		stop_at_difference(machine, offset, problem);
 }
 
+static void answer_fault(struct machine *machine, const struct trap_frame *frame, gva_t address)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	const struct answer_look *look =
+	        translated_look(&machine->translated, vcpu, frame, address);
+
+	if (look->result == SHADOW_TRUE_FAULT && vcpu->cpl == 3)
+		translated_want_gate(&machine->translated, TRAP_PAGE_FAULT);
+	answer_page_fault(vcpu, address, look);
+}
+
 static void answer(struct machine *machine, struct trap_frame *frame, gva_t address,
                    enum translated_result result)
 {
@@ -116,7 +127,11 @@ static void answer(struct machine *machine, struct trap_frame *frame, gva_t addr
 	if (result == TRANSLATED_INTERPRET) {
 		interpret_step(vcpu);
 	} else if (result == TRANSLATED_PUSH) {
-		answer_push(vcpu, frame, address);
+		if (translated_look(&machine->translated, vcpu, frame, address)->result !=
+		    SHADOW_MAPPED)
+			interpret_step(vcpu);
+	} else if (result == TRANSLATED_TRAP && frame->vector == TRAP_PAGE_FAULT) {
+		answer_fault(machine, frame, address);
 	} else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS) {
 		if (is_software_interrupt(vcpu, frame))
 			translated_want_gate(&machine->translated,

@@ -280,6 +280,60 @@ static void note_gates(const struct translated *translated, const struct vcpu *v
 	window->selectors[VCPU_SS] = gates->stack.selector;
 }
 
+const struct answer_look *translated_look(struct translated *translated, struct vcpu *vcpu,
+                                          const struct trap_frame *frame, gva_t address)
+{
+	if (!translated->has_looked)
+		translated->look = answer_look(vcpu, address, frame->error);
+	translated->has_looked = true;
+	return &translated->look;
+}
+
+/* The guest's own page fault goes on in the stub that would be reached by `int n`, as if the
+ * processor had pushed its frame in the window. */
+static void put_in_gate(const struct translated *translated, struct vcpu *vcpu,
+                        struct trap_frame *frame, gva_t address)
+{
+	struct translator_window *window = translated->translator.setup.window;
+
+	window->from_user = (struct window_frame){.eip = frame->eip,
+	                                          .cs = (uint16_t)frame->cs,
+	                                          .eflags = frame->eflags | VCPU_EFLAGS_RF,
+	                                          .esp = frame->esp,
+	                                          .ss = (uint16_t)frame->ss};
+	window->fault_error = translated->look.error;
+	linear_note_page_fault(vcpu, address);
+	window->cr[2] = vcpu->cr2;
+	frame->cs = SLOT_CACHE_CODE;
+	frame->eip = translated->gates.page_fault;
+	frame->ss = SLOT_WINDOW_DATA;
+	frame->esp = offsetof(struct translator_window, from_user);
+	frame->eflags &= ~(VCPU_EFLAGS_TF | VCPU_EFLAGS_NT | VCPU_EFLAGS_RF);
+}
+
+/* Most page faults need nothing of the guest's state: a page that the shadow had not shown yet, and
+ * what is the guest's own where its gate is open. Then it goes on at once. In lockstep each fault is
+ * compared first. */
+static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct trap_frame *frame,
+                    gva_t address)
+{
+	const struct answer_look *look;
+
+	translated->has_looked = false;
+	if (frame->vector != TRAP_PAGE_FAULT || is_flag(translated, address) ||
+	    translated->translator.setup.options.repeatable)
+		return false;
+	look = translated_look(translated, vcpu, frame, address);
+	if (look->result == SHADOW_EMULATE ||
+	    (look->result == SHADOW_TRUE_FAULT &&
+	     ((frame->cs & 3) != 3 || translated->gates.page_fault == BLOCK_NONE)))
+		return false;
+	if (look->result == SHADOW_TRUE_FAULT)
+		put_in_gate(translated, vcpu, frame, address);
+	translated->direct->slot.area->guest_cr3 = shadow_root(vcpu);
+	return probes.segment_limits || !shadow_slot_is_wanted(vcpu);
+}
+
 /* `offset` is where the cache is entered, if it is. */
 static enum translated_result enter(struct translated *translated, struct vcpu *vcpu,
                                     uint32_t offset, struct trap_frame **frame, gva_t *address)
@@ -297,10 +351,12 @@ static enum translated_result enter(struct translated *translated, struct vcpu *
 	*frame = NULL;
 	if (translated->interrupts)
 		breakpoints_set(&translated->translator, offset);
-	if (!direct_enter(translated->direct, vcpu))
-		return TRANSLATED_GO_ON;
+	do {
+		if (!direct_enter(translated->direct, vcpu))
+			return TRANSLATED_GO_ON;
+		*address = gva(x86_read_cr2());
+	} while (goes_on(translated, vcpu, &area->frame, *address));
 	*frame = &area->frame;
-	*address = gva(x86_read_cr2());
 	result = leave(translated, vcpu, &area->frame, *address);
 	breakpoints_clear(&translated->translator);
 	return result;

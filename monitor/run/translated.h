@@ -7,6 +7,7 @@
 #ifndef MONITOR_RUN_TRANSLATED_H
 #define MONITOR_RUN_TRANSLATED_H
 
+#include "monitor/run/answer.h"
 #include "monitor/run/coverage.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/twins.h"
@@ -21,6 +22,8 @@ struct translated {
 	struct user_gates gates;
 	struct coverage coverage;
 	bool interrupts; /* the stress option: leave translated code wherever it is */
+	bool has_looked; /* at the page fault that the guest world was left with */
+	struct answer_look look;
 };
 
 /* False when there is not enough memory. */
@@ -43,7 +46,11 @@ enum translated_result translated_run(struct translated *translated, struct vcpu
 enum translated_result translated_run_user(struct translated *translated, struct vcpu *vcpu,
                                            struct trap_frame **frame, gva_t *address);
 
-/* An `int n` of user code has come to the host, and is about to be delivered. */
+/* What the page fault in this frame is; looked up once. */
+const struct answer_look *translated_look(struct translated *translated, struct vcpu *vcpu,
+                                          const struct trap_frame *frame, gva_t address);
+
+/* An `int n` or a page fault of user code has come to the host, and is about to be delivered. */
 static inline void translated_want_gate(struct translated *translated, uint8_t vector)
 {
 	translated->gates.wanted = vector;

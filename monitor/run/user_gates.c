@@ -6,6 +6,7 @@
 #include "monitor/memory/guest_memory.h"
 #include "monitor/memory/linear.h"
 #include "monitor/memory/watch.h"
+#include "monitor/state/fault.h"
 
 #define RPL               3u
 #define FIRST_OF_SOFTWARE (TRANSLATOR_VECTOR_EXIT + 1u)
@@ -16,12 +17,17 @@
 #define GATE_CHECKED   0xFE00u
 #define GATE_FOR_USERS 0xEE00u
 #define GATE_IS_TRAP   0x0100u
+#define GATE_LEVEL     0x6000u
 
 void user_gates_start(struct user_gates *gates, struct vm *vm, struct slot *slot,
                       struct translator *translator, struct twins *twins)
 {
 	*gates = (struct user_gates){
-	        .vm = vm, .slot = slot, .translator = translator, .twins = twins};
+	        .vm = vm,
+	        .slot = slot,
+	        .translator = translator,
+	        .twins = twins,
+	        .page_fault = BLOCK_NONE};
 }
 
 static gpa_t page_of(gpa_t at)
@@ -36,6 +42,7 @@ static void close_all(struct user_gates *gates)
 		watch_stop(gates->vm, page_of(gates->open[i].source), WATCH_GATES);
 	}
 	gates->count = 0;
+	gates->page_fault = BLOCK_NONE;
 }
 
 static bool is(const struct vcpu_segment_register *one, const struct vcpu_segment_register *other)
@@ -86,11 +93,18 @@ static bool read_gate(struct vcpu *vcpu, struct user_gate *gate, struct segments
 	       guest_memory_page(vcpu->vm, page_of(gate->source));
 }
 
-static bool leads_here(const struct vcpu *vcpu, struct segments_descriptor gate)
+static bool is_opened(uint8_t vector)
+{
+	return vector >= FIRST_OF_SOFTWARE || vector == FAULT_PF;
+}
+
+/* For a fault its level does not matter. */
+static bool leads_here(const struct vcpu *vcpu, struct segments_descriptor gate, uint8_t vector)
 {
 	struct gates_target target = gates_unpack(gate);
+	uint32_t any = vector == FAULT_PF ? GATE_LEVEL : 0;
 
-	return (gate.high & GATE_CHECKED) == GATE_FOR_USERS && target.offset == vcpu->eip &&
+	return ((gate.high | any) & GATE_CHECKED) == GATE_FOR_USERS && target.offset == vcpu->eip &&
 	       (target.selector & ~RPL) == (vcpu->segments[VCPU_CS].selector & ~RPL);
 }
 
@@ -133,13 +147,17 @@ static void open(struct user_gates *gates, struct vcpu *vcpu, const struct user_
 	        .task = vcpu->tr.base - stack->base,
 	        .ss = stack->selector,
 	        .interrupts = stays_on,
+	        .is_fault = gate->vector == FAULT_PF,
 	};
 	uint32_t offset;
 
 	if (!make_room(gates, vcpu) || !translator_make_gate(gates->translator, &made, &offset))
 		return;
 	watch_start(vcpu->vm, page_of(gate->source), WATCH_GATES);
-	slot_open_gate(gates->slot, gate->vector, offset);
+	if (made.is_fault)
+		gates->page_fault = offset;
+	else
+		slot_open_gate(gates->slot, gate->vector, offset);
 	gates->open[gates->count++] = *gate;
 	statistics_count(user_gates);
 }
@@ -149,8 +167,8 @@ void user_gates_open(struct user_gates *gates, struct vcpu *vcpu)
 	struct user_gate gate = {.vector = gates->wanted};
 	struct segments_descriptor found;
 
-	if (gates->wanted >= FIRST_OF_SOFTWARE && read_gate(vcpu, &gate, &found) &&
-	    leads_here(vcpu, found) && task_is_usual(vcpu) &&
+	if (is_opened(gates->wanted) && read_gate(vcpu, &gate, &found) &&
+	    leads_here(vcpu, found, gates->wanted) && task_is_usual(vcpu) &&
 	    shadow_tables_list(vcpu, &vcpu->segments[VCPU_CS]) &&
 	    shadow_tables_list(vcpu, &vcpu->segments[VCPU_SS]))
 		open(gates, vcpu, &gate, found.high & GATE_IS_TRAP);

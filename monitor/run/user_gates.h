@@ -1,10 +1,12 @@
 /* The gates of the guest's IDT that user code reaches without the host.
  *
- * A gate is opened after the host has once delivered an `int n` of user code through it, for then
+ * A gate is opened after the host has once delivered an `int n` of user code through it, or a page
+ * fault, for then
  * all that the processor checks has been checked: what was read for that is watched or compared
  * before each entry, and when any of it may have changed all gates are closed. The stack is read
  * from the guest's task state each time. Vectors that the processor or a device of the real machine
- * raises, and the two of translated code, are never opened. */
+ * raises, and the two of translated code, are never opened to user code. A page fault comes to the
+ * host first; once it is known to be the guest's own, it goes on from there. */
 #ifndef MONITOR_RUN_USER_GATES_H
 #define MONITOR_RUN_USER_GATES_H
 
@@ -30,6 +32,7 @@ struct user_gates {
 
 	struct user_gate open[USER_GATES_MAX];
 	unsigned int count;
+	uint32_t page_fault; /* where the host puts user code with a page fault; or BLOCK_NONE */
 
 	/* What all of them lead to, kept while they are closed, and what they are good for. */
 	struct vcpu_segment_register code, stack;

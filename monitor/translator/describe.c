@@ -141,6 +141,7 @@ static void window_text(const struct instruction *in, char *text, size_t size)
 	        FIELD(loading),
 	        FIELD(new_flags),
 	        FIELD(from_user),
+	        FIELD(fault_error),
 	        FIELD(rest_of_page),
 	        FIELD(interrupt_flag),
 	        FIELD(site),

@@ -137,8 +137,9 @@ enum translator_place translator_place(const struct translator *t, uint32_t offs
 		entry = fault_find_entry(t, offset, &block);
 	if (!entry || !(entry->kind & RECOVER_STUB) || entry->guest < LEVEL_FROM_USER)
 		return TRANSLATOR_IN_KERNEL;
-	return entry->guest == LEVEL_FROM_USER_ALL ? TRANSLATOR_FROM_USER_WINDOW
-	                                           : TRANSLATOR_FROM_USER_REAL;
+	return entry->guest == LEVEL_FROM_USER_ALL || entry->guest == LEVEL_FAULT_ALL
+	               ? TRANSLATOR_FROM_USER_WINDOW
+	               : TRANSLATOR_FROM_USER_REAL;
 }
 
 const struct block *translator_find_block(const struct translator *t, uint32_t offset)

@@ -173,33 +173,35 @@ static void take_stack(struct emit *emit, const struct translator_gate *gate)
 	emit_long(emit, gate->task + TASK_ESP0);
 }
 
-static void push_frame(struct emit *emit)
+static void push_frame(struct emit *emit, const struct translator_gate *gate)
 {
 	EMIT_WINDOW(emit, from_user.ss, 0xFF, 0x35); /* push dword gs:[…] */
 	EMIT_WINDOW(emit, from_user.esp, 0xFF, 0x35);
 	EMIT_WINDOW(emit, from_user.eflags, 0xFF, 0x35);
 	EMIT_WINDOW(emit, from_user.cs, 0xFF, 0x35);
 	EMIT_WINDOW(emit, from_user.eip, 0xFF, 0x35);
+	if (gate->is_fault)
+		EMIT_WINDOW(emit, fault_error, 0xFF, 0x35);
 }
 
 static void emit_gate(struct emit *emit, const struct translator_gate *gate)
 {
-	phase(emit, LEVEL_FROM_USER);
+	phase(emit, gate->is_fault ? LEVEL_FAULT : LEVEL_FROM_USER);
 	EMIT(emit, EMIT_SS, 0x89, 0x0D); /* mov ss:[ecx],ecx */
 	emit_long(emit, (uint32_t)offsetof(struct translator_window, ecx));
-	phase(emit, LEVEL_FROM_USER_ECX);
+	phase(emit, gate->is_fault ? LEVEL_FAULT_ECX : LEVEL_FROM_USER_ECX);
 	save_selector(emit, SEGMENT_ES);
 	save_selector(emit, SEGMENT_DS);
 	save_selector(emit, SEGMENT_FS);
 	save_selector(emit, SEGMENT_GS);
-	phase(emit, LEVEL_FROM_USER_ALL);
+	phase(emit, gate->is_fault ? LEVEL_FAULT_ALL : LEVEL_FROM_USER_ALL);
 	EMIT(emit, EMIT_SS, 0x8E, 0x2D); /* mov gs,ss:[self] */
 	emit_long(emit, (uint32_t)offsetof(struct translator_window, self));
 	give_selector(emit, SEGMENT_ES);
 	give_selector(emit, SEGMENT_DS);
 	give_selector(emit, SEGMENT_FS);
 	take_stack(emit, gate);
-	push_frame(emit);
+	push_frame(emit, gate);
 	EMIT_WINDOW(emit, interrupt_flag, 0xC7, 0x05); /* mov dword gs:[interrupt_flag],… */
 	emit_long(emit, gate->interrupts ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF);
 	emit_gone(emit, emit_next_link(emit), RECOVER_ECX);
@@ -223,12 +225,12 @@ bool translator_make_gate(struct translator *t, const struct translator_gate *ga
 	return true;
 }
 
-/* Only `int n` of two bytes comes through a gate. */
-static void recover_user(const struct translator_window *window, struct vcpu *vcpu)
+/* Before the `int n`, or before what faulted; only those of two bytes come through a gate. */
+static void recover_user(const struct translator_window *window, struct vcpu *vcpu, uint32_t size)
 {
 	const struct window_frame *frame = &window->from_user;
 
-	vcpu->eip = frame->eip - SOFTWARE_INT_SIZE;
+	vcpu->eip = frame->eip - size;
 	vcpu->registers[VCPU_ESP] = frame->esp;
 	vcpu->eflags = frame->eflags & ~(VCPU_EFLAGS_RF | VCPU_EFLAGS_VM | VCPU_EFLAGS_IOPL);
 }
@@ -245,7 +247,7 @@ void level_recover(const struct translator *t, enum level_phase phase, struct vc
 {
 	const struct translator_window *window = t->setup.window;
 
-	if (phase != LEVEL_SITE_ECX && phase != LEVEL_FROM_USER)
+	if (phase != LEVEL_SITE_ECX && phase != LEVEL_FROM_USER && phase != LEVEL_FAULT)
 		vcpu->registers[VCPU_ECX] = window->ecx;
 	switch (phase) {
 	case LEVEL_SITE:
@@ -261,7 +263,12 @@ void level_recover(const struct translator *t, enum level_phase phase, struct vc
 	case LEVEL_FROM_USER:
 	case LEVEL_FROM_USER_ECX:
 	case LEVEL_FROM_USER_ALL:
-		recover_user(window, vcpu);
+		recover_user(window, vcpu, SOFTWARE_INT_SIZE);
+		return;
+	case LEVEL_FAULT:
+	case LEVEL_FAULT_ECX:
+	case LEVEL_FAULT_ALL:
+		recover_user(window, vcpu, 0);
 		return;
 	}
 }

@@ -25,6 +25,9 @@ enum level_phase {
 	LEVEL_FROM_USER,     /* user code, with its own segment registers; ECX is real, */
 	LEVEL_FROM_USER_ECX, /* or in the window */
 	LEVEL_FROM_USER_ALL, /* and the selectors are there as well */
+	LEVEL_FAULT,         /* the same three for a fault of user code */
+	LEVEL_FAULT_ECX,
+	LEVEL_FAULT_ALL,
 };
 
 #define LEVEL_IRET_SIZE 1u /* of one that is not the interpreter's */

@@ -42,11 +42,12 @@ struct translator_options {
 
 #define TRANSLATOR_RETURNS_SLOW 0x100u /* in the place of a selector */
 
-/* A gate of the guest's IDT that user code may use, and where it leads. */
+/* A gate of the guest's IDT that user code gets into, and where it leads. */
 struct translator_gate {
 	uint32_t eip, task; /* the handler; the guest's task state, by its address in SS */
 	uint16_t ss;        /* as the guest sees it */
 	bool interrupts;    /* they stay on */
+	bool is_fault;      /* not by `int n`, and window.fault_error goes on the stack as well */
 };
 
 struct translator;
@@ -184,7 +185,7 @@ enum translator_place translator_place(const struct translator *t, uint32_t offs
  * TRANSLATOR_RETURNS_SLOW, to user code if `user` says so. Ends with a flush. */
 void translator_open_returns(struct translator *t, uint32_t kernel_cs, bool user);
 
-/* Where the processor is to land when user code uses the gate, on a stack that is
+/* Where the processor is to land, or to be put, when user code gets into the gate, on a stack that is
  * window.from_user, with window.stack for SS; the selectors of CS and SS are in the window before.
  * False when the cache is full. Good until t->generation changes. */
 bool translator_make_gate(struct translator *t, const struct translator_gate *gate,

@@ -54,8 +54,9 @@ struct translator_window {
 	uint32_t loading;              /* the guest's, that is being loaded */
 	uint32_t new_flags;            /* the image that iret takes */
 	struct window_frame from_user; /* what a gate pushes, on a stack that ends here */
+	uint32_t fault_error;          /* the guest's, of a fault of user code */
 
-	uint8_t rest_of_page[WINDOW_PAGE - 24 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
+	uint8_t rest_of_page[WINDOW_PAGE - 25 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
 
 	uint32_t interrupt_flag;
 	uint32_t site; /* eip of the iret that is being done: it may let interrupts in as well */
