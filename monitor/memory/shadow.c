@@ -2,6 +2,7 @@
 
 #include "kernel/statistics.h"
 #include "kernel/string.h"
+#include "monitor/memory/guest_memory.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/memory/shadow_loose.h"
 #include "monitor/memory/shadow_pool.h"
@@ -330,8 +331,20 @@ static void loosen(const struct vcpu *vcpu, uint32_t access, const struct page_w
 {
 	if ((access & PAGE_WALK_WRITE) && found->writable &&
 	    watch_is_watched(vcpu->vm, found->page))
-		shadow_loosen(vcpu->vm->shadow,
-		              (uint32_t)(found->page.value >> SHADOW_FRAME_BIT));
+		shadow_loosen(vcpu->vm->shadow, (uint32_t)(found->page.value >> SHADOW_FRAME_BIT));
+}
+
+static void note_emulated(const struct vm *vm, uint32_t access, const struct page_walk *found)
+{
+	bool is_watched_write =
+	        (access & PAGE_WALK_WRITE) && found->writable && watch_is_watched(vm, found->page);
+
+	vm->shadow->watched_page = is_watched_write ? guest_memory_page(vm, found->page) : NULL;
+}
+
+const uint8_t *shadow_watched_page(const struct vm *vm)
+{
+	return vm->shadow->watched_page;
 }
 
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error)
@@ -346,6 +359,7 @@ enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, ui
 	loosen(vcpu, access, &found);
 	if (is_for_interpreter(vcpu, at, access, &found) || !is_mapped(fill(vcpu, at), access)) {
 		statistics_count(shadow_emulated);
+		note_emulated(vcpu->vm, access, &found);
 		return SHADOW_EMULATE;
 	}
 	statistics_count(shadow_filled);

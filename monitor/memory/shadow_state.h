@@ -71,6 +71,7 @@ struct shadow {
 	uint64_t reserved, reserved_large; /* in the guest's entries: these, and addresses beyond */
 	uint64_t no_execute_bit;           /* 0 when it is off or ignored */
 	bool large_is_known;               /* the guest's PS bit means something */
+	const uint8_t *watched_page;       /* what the last emulated access was a write to */
 
 	/* shadow_slot.c */
 	bool has_slot;

@@ -14,6 +14,7 @@
 #include "monitor/run/listing.h"
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
+#include "monitor/run/silent_store.h"
 #include "monitor/run/world.h"
 #include "monitor/translator/breakpoints.h"
 #include "monitor/translator/chain.h"
@@ -311,9 +312,24 @@ static void put_in_gate(const struct translated *translated, struct vcpu *vcpu,
 	frame->eflags &= ~(VCPU_EFLAGS_TF | VCPU_EFLAGS_NT | VCPU_EFLAGS_RF);
 }
 
+/* Kernel code stores where it may, but for the watch, what is there. */
+static bool skips_store(const struct translated *translated, const struct vcpu *vcpu,
+                        struct trap_frame *frame, gva_t address)
+{
+	const uint8_t *page = shadow_watched_page(vcpu->vm);
+	uint32_t at = address.value % PAGE_SIZE, length;
+
+	if ((frame->cs & 3) != 1 || !page || at > PAGE_SIZE - sizeof(uint32_t) ||
+	    frame->eip > SLOT_CACHE_SIZE - SILENT_STORE_MAX)
+		return false;
+	length = silent_store_length(frame, translated->direct->slot.cache + frame->eip, page + at);
+	frame->eip += length;
+	return length;
+}
+
 /* Most page faults need nothing of the guest's state: a page that the shadow had not shown yet, and
- * what is the guest's own where its gate is open. Then it goes on at once. In lockstep each fault is
- * compared first. */
+ * what is the guest's own where its gate is open. Then it goes on at once. In lockstep each fault
+ * is compared first. */
 static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct trap_frame *frame,
                     gva_t address)
 {
@@ -324,9 +340,10 @@ static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct tra
 	    translated->translator.setup.options.repeatable)
 		return false;
 	look = translated_look(translated, vcpu, frame, address);
-	if (look->result == SHADOW_EMULATE ||
-	    (look->result == SHADOW_TRUE_FAULT &&
-	     ((frame->cs & 3) != 3 || translated->gates.page_fault == BLOCK_NONE)))
+	if (look->result == SHADOW_EMULATE)
+		return skips_store(translated, vcpu, frame, address);
+	if (look->result == SHADOW_TRUE_FAULT &&
+	    ((frame->cs & 3) != 3 || translated->gates.page_fault == BLOCK_NONE))
 		return false;
 	if (look->result == SHADOW_TRUE_FAULT)
 		put_in_gate(translated, vcpu, frame, address);

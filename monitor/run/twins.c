@@ -99,8 +99,7 @@ static void follow(struct twins *twins, struct vcpu *vcpu, enum vcpu_segment seg
 /* SS is also changed by events and returns, which do not count it. */
 static bool may_have_changed(const struct twins *twins, const struct vcpu *vcpu)
 {
-	return twins->loads != vcpu->loads ||
-	       !is(&twins->held[VCPU_SS], &vcpu->segments[VCPU_SS]);
+	return twins->loads != vcpu->loads || !is(&twins->held[VCPU_SS], &vcpu->segments[VCPU_SS]);
 }
 
 static bool has_changed(const struct twins *twins, const struct vcpu *vcpu)

@@ -22,12 +22,11 @@
 void user_gates_start(struct user_gates *gates, struct vm *vm, struct slot *slot,
                       struct translator *translator, struct twins *twins)
 {
-	*gates = (struct user_gates){
-	        .vm = vm,
-	        .slot = slot,
-	        .translator = translator,
-	        .twins = twins,
-	        .page_fault = BLOCK_NONE};
+	*gates = (struct user_gates){.vm = vm,
+	                             .slot = slot,
+	                             .translator = translator,
+	                             .twins = twins,
+	                             .page_fault = BLOCK_NONE};
 }
 
 static gpa_t page_of(gpa_t at)
