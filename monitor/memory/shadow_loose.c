@@ -80,16 +80,21 @@ static void update(struct shadow *shadow, struct shadow_page *page, uint32_t gro
 		shadow_forget_group(page, group);
 }
 
-static void tighten(struct shadow *shadow, struct shadow_page *page)
+void shadow_loose_refresh(struct shadow *shadow, struct shadow_page *page)
 {
-	if (!page->parents) {
-		shadow_pool_drop(shadow, page);
-		statistics_count(shadow_pages_dropped);
-		return;
-	}
 	for (uint32_t group = 0; group < GROUPS; group++)
 		if (shadow_has_group(page, group))
 			update(shadow, page, group);
+}
+
+static void tighten(struct shadow *shadow, struct shadow_page *page)
+{
+	if (page->parents) {
+		shadow_loose_refresh(shadow, page);
+	} else {
+		shadow_pool_drop(shadow, page);
+		statistics_count(shadow_pages_dropped);
+	}
 }
 
 /* All are watched again before the first entry is worked out: they may map each other. */

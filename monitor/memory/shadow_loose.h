@@ -28,6 +28,10 @@ static inline void shadow_loose_follow(struct shadow *shadow, const struct vcpu 
 		shadow_tighten_all(shadow);
 }
 
+/* An entry of a directory is about to lead to it that has led elsewhere: there nothing old has been
+ * seen, so that nothing old may be shown. It may be the table of another address space by now. */
+void shadow_loose_refresh(struct shadow *shadow, struct shadow_page *page);
+
 /* A table has been made of this page: it is watched from now on, or loose as the others are. */
 void shadow_loose_start(struct shadow *shadow, struct shadow_page *page);
 

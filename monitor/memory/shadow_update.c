@@ -1,6 +1,7 @@
 #include "monitor/memory/shadow_update.h"
 
 #include "kernel/statistics.h"
+#include "monitor/memory/shadow_loose.h"
 #include "monitor/memory/shadow_pool.h"
 #include "monitor/memory/shadow_reverse.h"
 #include "monitor/memory/watch.h"
@@ -176,18 +177,33 @@ static uint64_t large_entry(const struct shadow *shadow, const struct target *ta
 	return leaf_entry(shadow, target->frame) | target->rights | ENTRY_LARGE;
 }
 
-static uint64_t wanted_in_directory(const struct shadow *shadow,
-                                    const struct shadow_page *directory, uint32_t index)
+static bool leads_to(const struct shadow_page *directory, uint32_t index,
+                     const struct shadow_page *table)
+{
+	return (uint32_t)directory->entries[index] & ENTRY_PRESENT &&
+	       ((uint32_t)directory->entries[index] & SHADOW_ADDRESS) == table->machine;
+}
+
+static uint64_t entry_for(struct shadow *shadow, const struct shadow_page *directory, uint32_t index,
+                          struct shadow_page *table, uint64_t rights)
+{
+	if (table->loose && !leads_to(directory, index, table))
+		shadow_loose_refresh(shadow, table);
+	return table->machine | rights;
+}
+
+static uint64_t wanted_in_directory(struct shadow *shadow, const struct shadow_page *directory,
+                                    uint32_t index)
 {
 	struct target target = target_in(shadow, directory, index);
-	const struct shadow_page *table;
+	struct shadow_page *table;
 
 	if (!target.rights)
 		return 0;
 	if (target.large)
 		return large_entry(shadow, &target);
 	table = shadow_pool_find(shadow, target.role, target.frame, target.part);
-	return table ? table->machine | target.rights : 0;
+	return table ? entry_for(shadow, directory, index, table, target.rights) : 0;
 }
 
 static inline void update_in_table(struct shadow *shadow, struct shadow_page *table, uint32_t index)
@@ -273,7 +289,8 @@ struct shadow_page *shadow_update_descend(struct shadow *shadow, struct shadow_p
 		return NULL;
 	}
 	table = find_or_make(shadow, &target);
-	shadow_reverse_set(shadow, directory, index, table->machine | target.rights);
+	shadow_reverse_set(shadow, directory, index,
+	                   entry_for(shadow, directory, index, table, target.rights));
 	return table;
 }
 

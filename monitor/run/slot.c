@@ -80,6 +80,8 @@ static void make_guest_view(struct slot *slot)
 		map_in_guest(slot, at,
 		             frame_at(slot, at).value | no_execute() | PTE_PRESENT |
 		                     (is_writable(at) ? PTE_WRITABLE : 0));
+	map_in_guest(slot, SLOT_FLAG_AGAIN,
+	             frame_at(slot, SLOT_FLAG).value | no_execute() | PTE_PRESENT | PTE_WRITABLE);
 	show_cache(slot);
 }
 

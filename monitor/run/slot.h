@@ -24,6 +24,7 @@
 #define SLOT_AREA          0x103000u
 #define SLOT_WINDOW        0x104000u /* struct translator_window */
 #define SLOT_FLAG          0x105000u /* its second page, which can be made read-only */
+#define SLOT_FLAG_AGAIN    0x106000u /* the same page to the guest world, always writable */
 #define SLOT_GDT           0x140000u
 #define SLOT_LDT           0x150000u
 #define SLOT_END           0x160000u

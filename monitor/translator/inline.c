@@ -26,24 +26,22 @@ bool inline_callout(struct emit *emit, const struct instruction *in, const uint8
 	return true;
 }
 
-static void store_flag(struct emit *emit, uint32_t value)
-{
-	emit_before(emit, 0);
-	EMIT_WINDOW(emit, interrupt_flag, 0xC7, 0x05); /* mov dword gs:[interrupt_flag],value */
-	emit_long(emit, value);
-}
 
 bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)in, (void)bytes;
-	store_flag(emit, WINDOW_INTERRUPTS_OFF);
+	emit_before(emit, 0);
+	EMIT_WINDOW(emit, flag_again, 0xC7, 0x05); /* mov dword gs:[flag_again],… */
+	emit_long(emit, WINDOW_INTERRUPTS_OFF);
 	return true;
 }
 
 bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)in, (void)bytes;
-	store_flag(emit, WINDOW_INTERRUPTS_ON);
+	emit_before(emit, 0);
+	EMIT_WINDOW(emit, interrupt_flag, 0xC7, 0x05); /* mov dword gs:[interrupt_flag],… */
+	emit_long(emit, WINDOW_INTERRUPTS_ON);
 	return true;
 }
 

@@ -36,18 +36,22 @@ static void jump(struct emit *emit, uint32_t to)
 	emit_relative(emit, to);
 }
 
-/* jecxz, back by less than 128 bytes: what the interpreter does lies between the two ways. */
-static void slowly_if_zero(struct emit *emit)
+/* jecxz, back by less than 128 bytes: so each of the two ways has its own `slow` before it. */
+static void slowly_if_zero(struct emit *emit, uint32_t slow)
 {
-	EMIT(emit, 0xE3, (uint8_t)(emit->t->return_slowly - (emit->at + 2)));
+	EMIT(emit, 0xE3, (uint8_t)(slow - (emit->at + 2)));
 }
 
-static void emit_slow(struct emit *emit)
+/* What is the interpreter's. Returns where it is. */
+static uint32_t emit_slow(struct emit *emit)
 {
+	uint32_t at = emit->at;
+
 	phase(emit, LEVEL_SITE);
 	EMIT_RESTORE_ECX(emit);
 	phase(emit, LEVEL_SITE_ECX);
 	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+	return at;
 }
 
 static void restore_selector(struct emit *emit, unsigned int segment)
@@ -58,12 +62,13 @@ static void restore_selector(struct emit *emit, unsigned int segment)
 
 /* The processor checks what it checks for any iret to ring 3; whatever it finds, the interpreter
  * looks at again. */
-static void emit_to_user(struct emit *emit)
+static void emit_to_user(struct emit *emit, uint32_t slow)
 {
 	phase(emit, LEVEL_SITE);
 	EMIT(emit, 0x0F, 0xB7, 0x4C, 0x24, 0x09);              /* movzx ecx,word [esp+9] */
 	EMIT_WINDOW(emit, user_flags, 0x0F, 0xB6, 0x0C, 0x0D); /* movzx ecx,byte gs:[…+ecx] */
-	slowly_if_zero(emit);
+	slowly_if_zero(emit, slow);
+	EMIT_WINDOW(emit, lets_in, 0x89, 0x0D); /* mov gs:[lets_in],ecx */
 	restore_selector(emit, SEGMENT_DS);
 	restore_selector(emit, SEGMENT_ES);
 	restore_selector(emit, SEGMENT_FS);
@@ -73,25 +78,40 @@ static void emit_to_user(struct emit *emit)
 	EMIT(emit, 0xCF); /* iretd */
 }
 
+/* Of the two values in ECX. Off is never held up by an interrupt that waits. */
+static void store_flag(struct emit *emit)
+{
+	EMIT(emit, 0x8D, 0x49, 0xFF);                  /* lea ecx,[ecx-off] */
+	EMIT(emit, 0xE3, 13);                          /* jecxz 1f */
+	EMIT_WINDOW(emit, interrupt_flag, 0xC7, 0x05); /* mov dword gs:[interrupt_flag],on */
+	emit_long(emit, WINDOW_INTERRUPTS_ON);
+	phase(emit, LEVEL_POPPING);
+	EMIT(emit, 0xEB, 11); /* jmp 2f */
+	phase(emit, LEVEL_SITE);
+	EMIT_WINDOW(emit, flag_again, 0xC7, 0x05); /* 1: mov dword gs:[flag_again],off */
+	emit_long(emit, WINDOW_INTERRUPTS_OFF);    /* 2: */
+}
+_Static_assert(WINDOW_INTERRUPTS_OFF == 1, "what is subtracted");
+
 /* With the interrupt flag stored there is no way back: what is left is done by whoever interrupts.
  */
-static void emit_to_kernel(struct emit *emit)
+static void emit_to_kernel(struct emit *emit, uint32_t slow)
 {
 	phase(emit, LEVEL_SITE);
 	EMIT(emit, 0x0F, 0xB6, 0x4C, 0x24, 0x05); /* movzx ecx,byte [esp+5] */
 	EMIT(emit, 0xE3, BLOCK_JUMP_SIZE);        /* jecxz 1f */
-	jump(emit, emit->t->return_slowly);
+	jump(emit, slow);
 	EMIT(emit, 0x0F, 0xB6, 0x4C, 0x24, 0x0A);              /* 1: movzx ecx,byte [esp+10] */
 	EMIT_WINDOW(emit, high_flags, 0x0F, 0xB6, 0x0C, 0x0D); /* movzx ecx,byte gs:[…+ecx] */
-	slowly_if_zero(emit);
+	slowly_if_zero(emit, slow);
 	EMIT(emit, 0x8B, 0x0C, 0x24);                          /* mov ecx,[esp] */
 	EMIT_WINDOW(emit, target, 0x89, 0x0D);                 /* mov gs:[target],ecx */
 	EMIT(emit, 0x8B, 0x4C, 0x24, 0x08);                    /* mov ecx,[esp+8] */
 	EMIT_WINDOW(emit, new_flags, 0x89, 0x0D);              /* mov gs:[new_flags],ecx */
 	EMIT(emit, 0x0F, 0xB6, 0xCD);                          /* movzx ecx,ch */
 	EMIT_WINDOW(emit, popf_table, 0x0F, 0xB7, 0x0C, 0x4D); /* movzx ecx,word gs:[…+ecx*2] */
-	slowly_if_zero(emit);
-	EMIT_WINDOW(emit, interrupt_flag, 0x89, 0x0D); /* mov gs:[interrupt_flag],ecx */
+	slowly_if_zero(emit, slow);
+	store_flag(emit);
 	phase(emit, LEVEL_POPPING);
 	EMIT(emit, 0x8D, 0x64, 0x24, 0x08); /* lea esp,[esp+8] */
 	phase(emit, LEVEL_POPPED);
@@ -104,12 +124,14 @@ void level_emit_stubs(struct emit *emit)
 {
 	struct translator *t = emit->t;
 
-	t->return_slowly = emit->at;
-	emit_slow(emit);
+	uint32_t slow = emit_slow(emit);
+
+	t->return_slowly = slow;
 	t->return_to_user = emit->at;
-	emit_to_user(emit);
+	emit_to_user(emit, slow);
+	slow = emit_slow(emit);
 	t->return_to_kernel = emit->at;
-	emit_to_kernel(emit);
+	emit_to_kernel(emit, slow);
 }
 
 static void fill_flags(struct translator_window *window)

@@ -1,8 +1,9 @@
 /* The window: what translated code reaches through GS, shared with the host.
  *
  * Its second page holds nothing but the guest's interrupt flag, so that it can be made read-only
- * while an interrupt waits: then only the store that may let it in faults. Behind it lie tables
- * that ring 1 only reads. Everything in the first two pages can be overwritten by the guest where
+ * while an interrupt waits: then only the store that may let it in faults. In the guest world the
+ * third page is the second one once more, always writable, for stores that turn interrupts off.
+ * Behind it lie tables that ring 1 only reads. Everything before can be overwritten by the guest where
  * the processor does not enforce limits, so the host believes none of it that matters to anybody
  * but this guest. */
 #ifndef MONITOR_TRANSLATOR_WINDOW_H
@@ -55,12 +56,16 @@ struct translator_window {
 	uint32_t new_flags;            /* the image that iret takes */
 	struct window_frame from_user; /* what a gate pushes, on a stack that ends here */
 	uint32_t fault_error;          /* the guest's, of a fault of user code */
+	uint32_t site;                 /* eip of the iret that is being done */
 
-	uint8_t rest_of_page[WINDOW_PAGE - 25 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
+	uint8_t rest_of_page[WINDOW_PAGE - 26 * 4 - 512 - 2 * WINDOW_JUMPS * 4];
 
 	uint32_t interrupt_flag;
-	uint32_t site; /* eip of the iret that is being done: it may let interrupts in as well */
+	uint32_t lets_in; /* written by what lets interrupts in without that flag */
 	uint8_t rest_of_flag_page[WINDOW_PAGE - 2 * 4];
+
+	uint32_t flag_again; /* interrupt_flag */
+	uint8_t rest_of_flag_again[WINDOW_PAGE - 4];
 
 	/* Cache offsets, by the low byte of the CS that iret is to take. */
 	uint32_t returns_by_cs[256];
@@ -84,10 +89,10 @@ _Static_assert(offsetof(struct translator_window, returns) == 0x23C, "as transla
 _Static_assert(offsetof(struct translator_window, jumps) == 0x63C, "as translated code has it");
 _Static_assert(offsetof(struct translator_window, interrupt_flag) == WINDOW_PAGE,
                "the flag has a page of its own");
-_Static_assert(offsetof(struct translator_window, returns_by_cs) == 2 * WINDOW_PAGE,
+_Static_assert(offsetof(struct translator_window, returns_by_cs) == 3 * WINDOW_PAGE,
                "what is only read begins with a page");
 _Static_assert(sizeof(struct translator_window) ==
-                       3 * WINDOW_PAGE + WINDOW_FLAGS + WINDOW_ALL_SELECTORS * sizeof(uint16_t),
+                       4 * WINDOW_PAGE + WINDOW_FLAGS + WINDOW_ALL_SELECTORS * sizeof(uint16_t),
                "whole pages");
 
 #endif

@@ -136,6 +136,23 @@ TEST(a_loose_table_that_nothing_points_to_is_given_up)
 	CHECK(!watch_is_watched(&machine.vm, gpa(TABLE)));
 }
 
+/* It has been given back and is the table of something else, and no flush was needed for that. */
+TEST(a_loose_table_that_is_led_to_anew_shows_nothing_old)
+{
+	let_loose();
+	shadow_put32(&machine, DIRECTORY, 0);
+	write_loosely(LEAF, 0);
+	write_loosely(LEAF + 4, DATA | BITS_AD);
+	shadow_put32(&machine, DIRECTORY, TABLE | BITS_AD);
+	CHECK(!may(LINEAR, READ));
+	CHECK_EQ(hardware_walk(&machine, LINEAR + 0x1000, READ).machine, RAM_MACHINE + DATA);
+	shadow_put32(&machine, DIRECTORY, 0);
+	write_loosely(LEAF + 4, 0);
+	shadow_put32(&machine, DIRECTORY, TABLE | BITS_ALL);
+	CHECK_EQ(fault(LINEAR, READ), SHADOW_TRUE_FAULT);
+	CHECK(!may(LINEAR + 0x1000, READ));
+}
+
 /* The other half of it is shown only now, while the first is loose. */
 TEST(a_loose_table_with_a_second_half)
 {

@@ -297,6 +297,16 @@ static inline bool ring1_caught_write(void)
 	return caught;
 }
 
+/* Two places, which are one on a real machine. */
+static inline void ring1_join_flags(void)
+{
+	struct translator_window *window = ring1.t.setup.window;
+
+	if (window->flag_again)
+		window->interrupt_flag = window->flag_again;
+	window->flag_again = 0;
+}
+
 /* One instruction in ring 1; false when that was left. */
 static inline bool ring1_host_step(void)
 {
@@ -329,6 +339,7 @@ static inline bool ring1_host_step(void)
 	}
 	memcpy(registers, real->registers, sizeof(registers));
 	result = interpret_step(real);
+	ring1_join_flags();
 	ring1.host++;
 	if (result != INTERPRET_DELIVERED && !ring1_caught_write())
 		return true;

@@ -234,6 +234,7 @@ static void map_slot(void)
 		map_slot_page(SLOT + page + GUEST_PAGE_SIZE, cache + page + GUEST_PAGE_SIZE);
 	map_slot_page(WINDOW, (uint8_t *)window);
 	map_slot_page(WINDOW + GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
+	map_slot_page(WINDOW + 2 * GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
 }
 
 /* A fault of ring 1 finds no IDT, which ends the machine: not this time. */
