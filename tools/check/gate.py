@@ -15,6 +15,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 ALLOWED = "tools/check/allowed.txt"
+BYTES = ("tests/fuzz/corpus", "tests/cases/known")
 
 
 def is_left_out(folder):
@@ -22,7 +23,7 @@ def is_left_out(folder):
 
     The last are bytes that often look like text; what stands in them must stay as it is.
     """
-    return folder.parts[0] == "build" or folder.parts == ("tests", "fuzz", "corpus") or folder.name == "__pycache__" or (
+    return folder.parts[0] == "build" or str(folder) in BYTES or folder.name == "__pycache__" or (
         folder.name.startswith(".") and folder.name != ".ci")
 
 
