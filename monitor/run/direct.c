@@ -132,7 +132,12 @@ bool direct_move_away(struct direct *direct, struct vcpu *vcpu)
 			        "not enforce segment limits: there is no room for the monitor");
 			return false;
 		}
-		slot_move(&direct->slot, base);
+		if (!slot_move(&direct->slot, base)) {
+			vm_stop(vcpu,
+			        "there is no memory for the page table that the monitor needs "
+			        "where the guest does not want to be");
+			return false;
+		}
 		tell_slot(direct, vcpu->vm);
 		statistics_count(slot_moves);
 		log_debug(vcpu->vm->name, "the monitor makes way for the guest slot=0x%08x", base);
