@@ -97,6 +97,10 @@ static void set_pages(const struct boot_module *module)
 		paging_map(&paging, CASE_MODULE + (at - module->start), at, rights);
 	paging_map(&paging, 0, 0, 0);
 	paging_enable(&paging, CR0_WP);
+	/* A monitor may learn of pages by faults, and TCG may lose flags in them: so it learns now.
+	 */
+	for (unsigned i = 0; i < 2; i++)
+		*(volatile uint8_t *)(uintptr_t)(CASE_DATA_LOW + i * PAGE_SIZE) = 0;
 	usual_cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
 	cpu_write_cr0(usual_cr0);
 }

@@ -114,6 +114,9 @@ bool direct_start(struct direct *direct, struct vm *vm, enum direct_kind kind, c
 
 void direct_stop(struct direct *direct)
 {
+	const struct world_area *area = direct->slot.area;
+
+	statistics[STATISTIC_nmis] += area->nmis;
 	slot_destroy(&direct->slot);
 	direct_release(&direct->watchers);
 	direct_release(&direct->shadow_pages);
