@@ -248,6 +248,8 @@ static void run_cases(const struct boot_info *boot, uint32_t size)
 	bool verbose = boot_find_option(boot, "verbose");
 	const struct case_head *head = (const struct case_head *)(uintptr_t)CASE_MODULE;
 
+	if (batch == 0)
+		test_error("batch= is the number of cases of a sum, at least 1");
 	for (uint32_t n = 0; (uint32_t)(uintptr_t)head < CASE_MODULE + size && head->size; n++) {
 		if (n >= first && n - first < count) {
 			sum = fold(sum, run_case(head, verbose));
