@@ -2,6 +2,7 @@
 
 #include "boot/boot_info.h"
 #include "kernel/console.h"
+#include "kernel/frames.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
 #include "kernel/options.h"
@@ -187,6 +188,7 @@ void run_guest(void)
 		               "loader handed over none");
 	refuse_what_does_not_fit(engine);
 	const struct machine_parts parts = parts_of_options();
+	frames_fail_at(options.frames_fail);
 	if (!machine_create(&machine, "vm0", &parts, problem, sizeof(problem)))
 		machine_refuse("vm0", problem);
 	load_kernel();

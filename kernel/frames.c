@@ -10,6 +10,9 @@ static uint32_t counts[FRAME_OWNERS];
 /* No frame is free at or above the first, none below the second. */
 static uint32_t free_top, free_bottom;
 
+/* Allocations until one fails; 0: none will. */
+static uint32_t until_failure;
+
 const char *const frame_owner_names[FRAME_OWNERS] = {
 #define FRAME_OWNER(name, text) text,
 #include "kernel/frame_owners.def"
@@ -67,8 +70,20 @@ static mpa_t frame_address(uint32_t frame)
 	return mpa((uint64_t)frame << PAGE_SHIFT);
 }
 
+void frames_fail_at(uint32_t number)
+{
+	until_failure = number;
+}
+
+static bool fails_now(void)
+{
+	return until_failure && --until_failure == 0;
+}
+
 mpa_t frames_allocate(enum frame_owner owner)
 {
+	if (fails_now())
+		return FRAMES_NONE;
 	for (; free_top > free_bottom; free_top--) {
 		if (owners[free_top - 1] != FRAME_free)
 			continue;
@@ -97,6 +112,8 @@ mpa_t frames_allocate_run(uint32_t count, uint32_t alignment, enum frame_owner o
 {
 	uint32_t first = align_up(free_bottom, alignment);
 
+	if (fails_now())
+		return FRAMES_NONE;
 	while (count && first < free_top && count <= free_top - first) {
 		uint32_t obstacle = find_obstacle(first, count);
 		if (obstacle < count) {

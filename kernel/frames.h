@@ -38,6 +38,10 @@ void frames_change_range(uint64_t start, uint64_t end, enum frame_owner from, en
 /* Every frame touched by [start, end) gets the owner, whatever it was before. */
 void frames_claim_range(uint64_t start, uint64_t end, enum frame_owner owner);
 
+/* To try out what becomes of whoever asks: the allocation with this number, counted from now and
+ * from 1, finds nothing. */
+void frames_fail_at(uint32_t number);
+
 mpa_t frames_allocate(enum frame_owner owner);
 
 /* A run of contiguous frames, the first a multiple of `alignment` frames (a power of two). */

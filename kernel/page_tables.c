@@ -35,18 +35,35 @@ static uint64_t *table_of(uint64_t directory_value)
 	return page_tables_direct(mpa(directory_value & PTE_ADDRESS));
 }
 
+static bool make_table(uint64_t *directory)
+{
+	mpa_t frame = frames_allocate(FRAME_page_table);
+
+	if (frames_is_none(frame))
+		return false;
+	memset(page_tables_direct(frame), 0, PAGE_SIZE);
+	*directory = frame.value | PTE_PRESENT | PTE_WRITABLE;
+	return true;
+}
+
 static uint64_t *table_entry(uint32_t linear)
 {
 	uint64_t *directory = directory_entry(linear);
 
-	if (!(*directory & PTE_PRESENT)) {
-		mpa_t frame = frames_allocate(FRAME_page_table);
-		panic_unless(!frames_is_none(frame));
-		memset(page_tables_direct(frame), 0, PAGE_SIZE);
-		*directory = frame.value | PTE_PRESENT | PTE_WRITABLE;
-	}
+	panic_unless(*directory & PTE_PRESENT || make_table(directory));
 	panic_unless(!(*directory & PTE_LARGE));
 	return &table_of(*directory)[(linear >> PAGE_SHIFT) % ENTRIES];
+}
+
+bool page_tables_prepare(uint32_t start, uint32_t end)
+{
+	for (uint64_t at = start; at < end; at = (at | (LARGE_PAGE_SIZE - 1)) + 1) {
+		uint64_t *directory = directory_entry((uint32_t)at);
+
+		if (!(*directory & PTE_PRESENT) && !make_table(directory))
+			return false;
+	}
+	return true;
 }
 
 static void set_entry(uint32_t linear, uint64_t value)

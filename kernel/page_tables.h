@@ -26,6 +26,9 @@
 void page_tables_start(uint64_t memory_end);
 
 /* Data, not executable. The frames of a table that is missing come from the frame allocator. */
+/* Makes the tables that mapping anything in [start, end) takes; false when there is no memory. */
+bool page_tables_prepare(uint32_t start, uint32_t end);
+
 void page_tables_map(uint32_t linear, mpa_t frame, uint64_t flags);
 /* Code that is made while we run: executable here, and writable only through the direct map. */
 void page_tables_map_code(uint32_t linear, mpa_t frame);

@@ -47,4 +47,16 @@ const char *traps_mnemonic(uint32_t vector);
 /* The stack pointer at the moment of the trap. */
 uint32_t traps_stack_pointer(const struct trap_frame *frame);
 
+/* Ends a handler of NMIs in ring 0 that has pushed EAX. No iret goes back: the code segment there
+ * may be one that is in the table no more, and ours does as well. The next iret lets NMIs in again.
+ */
+#define TRAPS_RETURN_FROM_NMI        \
+	"movl 4(%%esp), %%eax\n\t"   \
+	"xchgl %%eax, 12(%%esp)\n\t" \
+	"movl %%eax, 8(%%esp)\n\t"   \
+	"popl %%eax\n\t"             \
+	"leal 4(%%esp), %%esp\n\t"   \
+	"popfl\n\t"                  \
+	"ret"
+
 #endif

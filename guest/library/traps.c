@@ -11,7 +11,8 @@ extern const uint32_t trap_stubs[256];
 
 void trap_dispatch(struct trap_frame *frame);
 
-static struct segment_gate table[256];
+/* A page of its own: a monitor may watch the page of a table, and stacks should not lie on it. */
+static struct segment_gate table[256] __attribute__((aligned(4096)));
 static trap_handler *handlers[256];
 
 uint32_t trap_stub(uint8_t vector)

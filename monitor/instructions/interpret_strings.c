@@ -249,8 +249,7 @@ static bool input_once(struct vcpu *vcpu, const struct instruction *in)
 	uint32_t value;
 	gva_t at;
 
-	if (!control_check_port(vcpu, port, size) ||
-	    !interpret_translate(vcpu, VCPU_ES, cut(in, vcpu->registers[VCPU_EDI]), size,
+	if (!interpret_translate(vcpu, VCPU_ES, cut(in, vcpu->registers[VCPU_EDI]), size,
 	                         SEGMENT_WRITE, &at) ||
 	    !linear_check_write(vcpu, at, size, LINEAR_AS_CPL))
 		return false;
@@ -263,10 +262,18 @@ static bool input_once(struct vcpu *vcpu, const struct instruction *in)
 	return true;
 }
 
-/* One iteration a step: a device may ask for an interrupt, or end the machine, at each. */
+/* One iteration a step: a device may ask for an interrupt, or end the machine, at each. Whether the
+ * port is allowed matters even when there is none. */
+static bool repeat_port(struct vcpu *vcpu, const struct instruction *in, interpret_handler *once)
+{
+	uint16_t port = (uint16_t)vcpu->registers[VCPU_EDX];
+
+	return control_check_port(vcpu, port, element_size(in)) && repeat(vcpu, in, 1, once);
+}
+
 bool interpret_ins(struct vcpu *vcpu, const struct instruction *in)
 {
-	return repeat(vcpu, in, 1, input_once);
+	return repeat_port(vcpu, in, input_once);
 }
 
 static bool output_once(struct vcpu *vcpu, const struct instruction *in)
@@ -274,7 +281,7 @@ static bool output_once(struct vcpu *vcpu, const struct instruction *in)
 	uint16_t port = (uint16_t)vcpu->registers[VCPU_EDX];
 	uint32_t value;
 
-	if (!control_check_port(vcpu, port, element_size(in)) || !read_source(vcpu, in, &value))
+	if (!read_source(vcpu, in, &value))
 		return false;
 	vcpu->vm->device_accesses++;
 	bus_write(vcpu->vm->bus, vcpu->vm->read_time(vcpu->vm), port, element_size(in), value);
@@ -285,5 +292,5 @@ static bool output_once(struct vcpu *vcpu, const struct instruction *in)
 
 bool interpret_outs(struct vcpu *vcpu, const struct instruction *in)
 {
-	return repeat(vcpu, in, 1, output_once);
+	return repeat_port(vcpu, in, output_once);
 }

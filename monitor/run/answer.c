@@ -56,8 +56,6 @@ void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
 		answer_page_fault(vcpu, address, &look);
 	} else if (frame->vector == TRAP_DEBUG) {
 		answer_step(vcpu);
-	} else if (frame->vector == TRAP_NMI) {
-		trap_dispatch(frame);
 	} else {
 		interpret_instruction(vcpu);
 	}

@@ -114,6 +114,9 @@ bool direct_start(struct direct *direct, struct vm *vm, enum direct_kind kind, c
 
 void direct_stop(struct direct *direct)
 {
+	const struct world_area *area = direct->slot.area;
+
+	statistics[STATISTIC_nmis] += area->nmis;
 	slot_destroy(&direct->slot);
 	direct_release(&direct->watchers);
 	direct_release(&direct->shadow_pages);
@@ -132,7 +135,12 @@ bool direct_move_away(struct direct *direct, struct vcpu *vcpu)
 			        "not enforce segment limits: there is no room for the monitor");
 			return false;
 		}
-		slot_move(&direct->slot, base);
+		if (!slot_move(&direct->slot, base)) {
+			vm_stop(vcpu,
+			        "there is no memory for the page table that the monitor needs "
+			        "where the guest does not want to be");
+			return false;
+		}
 		tell_slot(direct, vcpu->vm);
 		statistics_count(slot_moves);
 		log_debug(vcpu->vm->name, "the monitor makes way for the guest slot=0x%08x", base);

@@ -132,7 +132,8 @@ static void answer(struct machine *machine, struct trap_frame *frame, gva_t addr
 			interpret_step(vcpu);
 	} else if (result == TRANSLATED_TRAP && frame->vector == TRAP_PAGE_FAULT) {
 		answer_fault(machine, frame, address);
-	} else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS) {
+	} else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS &&
+	           !direct_is_interrupt(frame)) {
 		if (is_software_interrupt(vcpu, frame))
 			translated_want_gate(&machine->translated,
 			                     (uint8_t)(frame->error >> ERROR_INDEX_SHIFT));

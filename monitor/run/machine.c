@@ -215,6 +215,12 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	machine->keys_from_console = parts->keys_from_console;
 	fill_low_memory(machine);
 	machine->vm.unit = real_unit_start();
+	if (!machine->vm.unit) {
+		print_to_buffer(problem, size,
+		                "there is not enough memory for the code that runs "
+		                "instructions of the x87");
+		return false;
+	}
 	control_reset(&machine->vm.vcpu);
 	machine->started_ns = clock_now();
 	machine->ends_ns = parts->ends_after ? parts->ends_after * SECOND : VIRTUAL_TIME_NEVER;

@@ -247,13 +247,16 @@ static uint8_t run_instruction(struct vm_unit_run *run)
 	return good ? VM_UNIT_NO_FAULT : exception_table_vector;
 }
 
-static void make_code_page(void)
+static bool make_code_page(void)
 {
+	uint32_t at = layout_address(layout_monitor);
 	mpa_t frame = frames_allocate(FRAME_made_code);
 
-	panic_unless(!frames_is_none(frame));
-	page_tables_map_code(layout_address(layout_monitor), frame);
+	if (frames_is_none(frame) || !page_tables_prepare(at, at + PAGE_SIZE))
+		return false;
+	page_tables_map_code(at, frame);
 	code = page_tables_direct(frame);
+	return true;
 }
 
 /* Exceptions of the unit come as #MF and #XM, and nothing else traps. */
@@ -283,7 +286,8 @@ const struct vm_unit *real_unit_start(void)
 	};
 
 	if (!code) {
-		make_code_page();
+		if (!make_code_page())
+			return NULL;
 		switch_on();
 		unit.address = (uint32_t)memory;
 		unit.code = layout_address(layout_monitor);

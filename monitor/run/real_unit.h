@@ -7,7 +7,8 @@
 
 #include "monitor/state/vm.h"
 
-/* Makes the unit ready, and tells monitor/cpu/identity.c what it has. Once is enough. */
+/* Makes the unit ready, and tells monitor/cpu/identity.c what it has. Once is enough.
+ * NULL: there is not enough memory. */
 const struct vm_unit *real_unit_start(void);
 
 /* Before a guest runs directly: its state is in the unit, or the unit faults where the guest's own

@@ -242,7 +242,7 @@ bool slot_add_counters(struct slot *slot)
 
 bool slot_create(struct slot *slot, uint32_t base, bool with_cache)
 {
-	if (with_cache && !allocate_cache(slot))
+	if ((with_cache && !allocate_cache(slot)) || !page_tables_prepare(base, base + SLOT_END))
 		return false;
 	slot->first = frames_allocate_run(SLOT_PAGES, 1, FRAME_slot);
 	slot->tables[0] = frames_allocate(FRAME_slot);
@@ -264,10 +264,13 @@ bool slot_create(struct slot *slot, uint32_t base, bool with_cache)
 	return true;
 }
 
-void slot_move(struct slot *slot, uint32_t base)
+bool slot_move(struct slot *slot, uint32_t base)
 {
+	if (!page_tables_prepare(base, base + SLOT_END))
+		return false;
 	hide_from_host(slot);
 	settle(slot, base);
+	return true;
 }
 
 void slot_directory(const struct slot *slot, uint64_t entries[2])

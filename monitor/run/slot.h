@@ -82,8 +82,9 @@ void slot_open_vector(struct slot *slot, uint8_t vector);
 void slot_open_gate(struct slot *slot, uint8_t vector, uint32_t offset);
 void slot_close_gate(struct slot *slot, uint8_t vector);
 
-/* Puts it somewhere else. Every root of shadow tables must be told its slot_directory() entries. */
-void slot_move(struct slot *slot, uint32_t base);
+/* Puts it somewhere else. Every root of shadow tables must be told its slot_directory() entries.
+ * False, and nothing is done, when there is no memory for our own tables. */
+bool slot_move(struct slot *slot, uint32_t base);
 
 /* The two page-directory entries that show the slot in a guest world. */
 void slot_directory(const struct slot *slot, uint64_t entries[2]);

@@ -11,6 +11,7 @@
 #define PAGE_MASK    (~(PAGE_SIZE - 1))
 
 void world_leave(void);
+void world_nmi(void);
 
 /* Runs at its address in the slot, which both worlds map. The stack is moved first, so that a fault
  * from here on lands in the area and is recognised by the ring it came from. */
@@ -84,6 +85,29 @@ CROSS void world_leave(void)
 	          BELOW(eflags), [v86] "i"(EFLAGS_VM), [from_v86] "i"(WORLD_FROM_V86),
 	          [vector] "i"(offsetof(struct world_area, frame.vector)), [page] "i"(PAGE_MASK),
 	          [data] "i"(SEGMENT_DATA), [code] "i"(SEGMENT_CODE));
+}
+
+/* An NMI out of the guest goes the way of all interrupts. One in the middle of the switch is for
+ * the host's own handler, which touches neither segments nor tables; it runs on the area's stack,
+ * with room below whatever is on it. */
+CROSS void world_nmi(void)
+{
+	__asm__ volatile(
+	        "testl %[v86], 8(%%esp)\n\t"
+	        "jnz 1f\n\t"
+	        "testb $3, 4(%%esp)\n\t"
+	        "jz 2f\n"
+	        "1:\n\t"
+	        "pushl $0\n\t"
+	        "pushl %[nmi]\n\t"
+	        "jmp world_leave\n"
+	        "2:\n\t"
+	        "pushl %%eax\n\t"
+	        "movl %%esp, %%eax\n\t"
+	        "andl %[page], %%eax\n\t"
+	        "incl %%ss:%c[nmis](%%eax)\n\t" TRAPS_RETURN_FROM_NMI
+	        :
+	        : AT(nmis), [v86] "i"(EFLAGS_VM), [nmi] "i"(TRAP_NMI), [page] "i"(PAGE_MASK));
 }
 
 __attribute__((naked, used)) static void world_left_code(void)

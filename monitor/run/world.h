@@ -23,7 +23,8 @@ struct world_area {
 	uint32_t host_stack, host_cr3, guest_cr3;
 	uint16_t local_table; /* what LDTR is loaded with */
 	struct table_pointer host_gdt, host_idt, guest_gdt, guest_idt;
-	uint8_t room[PAGE_SIZE - 3 * 4 - 2 - 4 * sizeof(struct table_pointer) -
+	uint32_t nmis; /* that came in the middle of the switch */
+	uint8_t room[PAGE_SIZE - 4 * 4 - 2 - 4 * sizeof(struct table_pointer) -
 	             sizeof(struct trap_frame)];
 	struct trap_frame frame;
 } __attribute__((packed, aligned(4)));

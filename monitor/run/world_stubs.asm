@@ -5,6 +5,7 @@
 %include "kernel/vectors.inc"
 
 extern world_leave
+extern world_nmi
 
 section .cross exec progbits alloc align=4096
 global world_stubs
@@ -12,10 +13,14 @@ world_stubs:
 %assign vector 0
 %rep 256
         align   16
+%if vector == 2
+        jmp     strict near world_nmi
+%else
 %if !HAS_ERROR(vector)
         push    dword 0
 %endif
         push    strict dword vector
         jmp     strict near world_leave
+%endif
 %assign vector vector + 1
 %endrep

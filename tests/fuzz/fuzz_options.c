@@ -14,6 +14,7 @@ static unsigned words_in(const char *values)
 
 #define IS_IN_CHOICE(value, values) MUST((value) < words_in(values))
 #define IS_IN_NUMBER(value, values) (void)(value)
+#define IS_IN_WORDS(value, values)  MUST((value) >> words_in(values) == 0)
 
 static void look_through(const struct options *options_read)
 {

@@ -100,4 +100,17 @@ TEST(every_frame_can_be_taken_and_given_back_in_any_order)
 	CHECK_EQ(frames_count(FRAME_free), FRAMES);
 }
 
+TEST(the_allocation_with_a_number_fails)
+{
+	start_with_free(0, FRAMES);
+	frames_fail_at(2);
+	CHECK(!frames_is_none(frames_allocate(FRAME_test)));
+	CHECK(frames_is_none(frames_allocate_run(2, 1, FRAME_test)));
+	CHECK(!frames_is_none(frames_allocate_run(2, 1, FRAME_test)));
+	frames_fail_at(1);
+	CHECK(frames_is_none(frames_allocate(FRAME_test)));
+	CHECK(!frames_is_none(frames_allocate(FRAME_test)));
+	CHECK_EQ(frames_count(FRAME_test), 4);
+}
+
 UNIT_MAIN

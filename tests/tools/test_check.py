@@ -166,6 +166,11 @@ def test_reason_lets_a_long_function_stand(tree):
     assert run_gate("shape", tree)[0] == 0
 
 
+def test_inputs_of_the_fuzzers_are_left_alone(tree):
+    write(tree, "tests/fuzz/corpus/decoder/spaces", "90 \n")
+    assert run_gate("shape", tree)[0] == 0
+
+
 def test_allowance_that_nobody_needs_fails(tree):
     write(tree, "tools/check/allowed.txt", "unused  low  somebody will call it\n")
     compile_all(tree)

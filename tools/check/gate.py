@@ -15,11 +15,15 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 ALLOWED = "tools/check/allowed.txt"
+BYTES = ("tests/fuzz/corpus", "tests/cases/known")
 
 
 def is_left_out(folder):
-    """Build products and what git or Python keep for themselves are nobody's source."""
-    return folder.parts[0] == "build" or folder.name == "__pycache__" or (
+    """Build products, what git or Python keep for themselves, and inputs of the fuzzers are nobody's source.
+
+    The last are bytes that often look like text; what stands in them must stay as it is.
+    """
+    return folder.parts[0] == "build" or str(folder) in BYTES or folder.name == "__pycache__" or (
         folder.name.startswith(".") and folder.name != ".ci")
 
 

@@ -187,4 +187,23 @@ TEST(a_port_is_not_read_for_nothing)
 	CHECK_EQ(port_reads, 2);
 }
 
+/* As on silicon: the port is looked at before the count. */
+TEST(a_port_is_refused_even_when_there_is_none)
+{
+	static const uint8_t codes[] = {0x6C, 0x6D, 0x6E, 0x6F};
+
+	for (uint32_t i = 0; i < sizeof(codes); i++) {
+		struct vcpu *vcpu = run_start();
+
+		run_set_ring(vcpu, 3);
+		vcpu->registers[VCPU_EDX] = 0x80;
+		point(vcpu, RUN_DATA, RUN_DATA, 0);
+		CHECK_EQ(RUN(vcpu, 0xF3, codes[i]), INTERPRET_DELIVERED);
+		CHECK(run_faulted(vcpu, FAULT_GP, 0, RUN_CODE));
+		run_set_ring(vcpu, 0);
+		vcpu->eip = RUN_CODE;
+		CHECK_EQ(interpret_step(vcpu), INTERPRET_COMPLETED);
+	}
+}
+
 UNIT_MAIN

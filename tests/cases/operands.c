@@ -1,0 +1,162 @@
+#include "tests/cases/operands.h"
+
+#include <string.h>
+
+#define COUNT_MAX 4u /* of rounds of a repeated instruction */
+#define LOW_MASK  0xFFFFu
+
+static uint32_t segment_base(uint8_t segment)
+{
+	return segment == SEGMENT_FS ? CASE_FS_BASE : segment == SEGMENT_GS ? CASE_GS_BASE : 0;
+}
+
+/* sgdt and sidt may have written their limit before their base faults. */
+static bool is_table_store(const struct instruction *in)
+{
+	const char *mnemonic = instruction_opcode(in)->mnemonic;
+
+	return strcmp(mnemonic, "sgdt") == 0 || strcmp(mnemonic, "sidt") == 0;
+}
+
+static bool does_modify(const struct instruction *in)
+{
+	uint8_t access = instruction_opcode(in)->access;
+
+	return access == ACCESS_u || access == ACCESS_x;
+}
+
+/* QEMU's TCG reports a read-modify-write to a page that is absent as a read, so these stay where
+ * reading is allowed. When an instruction reads flags and then faults, TCG may show others than
+ * there were, so these do not fault. */
+static uint32_t pick_address(struct program *program, const struct instruction *in)
+{
+	uint32_t kind = program_pick(program, 40);
+	bool modifies = program->for_tcg && does_modify(in);
+
+	if ((program->for_tcg && instruction_opcode(in)->flags_read & FLAGS_OSZAPC) ||
+	    is_table_store(in))
+		kind = 39;
+
+	if (kind == 0)
+		return CASE_READ_ONLY + program_pick(program, 0x100);
+	if (kind == 1)
+		return CASE_READ_ONLY - 1 - program_pick(program, 8);
+	if (kind == 2 && !modifies)
+		return CASE_ABSENT + program_pick(program, 0x100);
+	if (kind == 3 && !modifies)
+		return CASE_ABSENT - 1 - program_pick(program, 24);
+	if (kind <= 6)
+		return CASE_DATA + 0x1000 - program_pick(program, 8);
+	return CASE_WINDOW + 16 + program_pick(program, CASE_WINDOW_SIZE - 48);
+}
+
+static uint32_t low_address(struct program *program)
+{
+	return CASE_DATA_LOW + (CASE_WINDOW - CASE_DATA) + 16 +
+	       program_pick(program, CASE_WINDOW_SIZE - 48);
+}
+
+static bool has_operand(const struct instruction *in, uint8_t kind)
+{
+	for (unsigned int i = 0; i < in->operand_count; i++)
+		if (in->operands[i].kind == kind)
+			return true;
+	return false;
+}
+
+static bool prepare_string(struct program *program, const struct instruction *in)
+{
+	bool low = in->address_size == 2;
+	uint32_t source = low ? low_address(program) : pick_address(program, in);
+	uint32_t destination = low ? low_address(program) : pick_address(program, in);
+
+	/* Where both are bad, it is open which of them faults. */
+	if (source - CASE_WINDOW >= CASE_WINDOW_SIZE && !low)
+		destination = CASE_WINDOW + 32;
+	if (low && (in->memory.segment == SEGMENT_FS || in->memory.segment == SEGMENT_GS))
+		return false;
+	if (in->repeat != REPEAT_NONE)
+		program_put_move(program, REGISTER_ECX, program_pick(program, COUNT_MAX + 1));
+	program_put_move(program, REGISTER_ESI, source - segment_base(in->memory.segment));
+	program_put_move(program, REGISTER_EDI, destination);
+	return true;
+}
+
+/* Its base is the stack pointer, which stays what it is: the displacement is small and positive. */
+static bool prepare_on_stack(struct program *program, struct instruction *in, uint8_t *bytes)
+{
+	uint32_t small = program_pick(program, 0x20);
+
+	if (in->memory.index != REGISTER_NONE || in->memory.segment == SEGMENT_FS ||
+	    in->memory.segment == SEGMENT_GS)
+		return false;
+	if (in->displacement_size)
+		memcpy(bytes + in->displacement_at, &small, in->displacement_size);
+	return true;
+}
+
+static bool prepare_low(struct program *program, const struct instruction *in)
+{
+	uint32_t index = program_pick(program, 64), high = program_pick(program, 0x10000) << 16;
+	uint32_t base = low_address(program) - in->memory.displacement;
+
+	if (in->memory.base == REGISTER_NONE || segment_base(in->memory.segment))
+		return false;
+	if (in->memory.index != REGISTER_NONE) {
+		program_put_move(program, in->memory.index, index);
+		base -= index;
+	}
+	program_put_move(program, in->memory.base, (base & LOW_MASK) | high);
+	return true;
+}
+
+static bool prepare_address(struct program *program, struct instruction *in, uint8_t *bytes)
+{
+	uint32_t address = pick_address(program, in) - segment_base(in->memory.segment);
+	uint32_t index = program_pick(program, 8);
+
+	if (in->memory.index != REGISTER_NONE) {
+		if (in->memory.index == in->memory.base)
+			return false;
+		program_put_move(program, in->memory.index, index);
+		address -= index << in->memory.scale;
+	}
+	if (in->memory.base != REGISTER_NONE)
+		program_put_move(program, in->memory.base, address - in->memory.displacement);
+	else if (in->displacement_size == 4)
+		memcpy(bytes + in->displacement_at, &address, 4);
+	else
+		return false;
+	return true;
+}
+
+/* The number of a bit may lie in a register, and then counts from the address as far as it likes.
+ */
+static bool prepare_bit_number(struct program *program, const struct instruction *in)
+{
+	const struct operand *number = &in->operands[1];
+
+	if (!(instruction_opcode(in)->properties & PROPERTY_BITS) || !in->has_memory ||
+	    number->kind != OPERAND_IS_GENERAL)
+		return true;
+	if (number->number == in->memory.base || number->number == in->memory.index ||
+	    number->number == REGISTER_ESP)
+		return false;
+	program_put_move(program, number->number, program_pick(program, 200) - 100);
+	return true;
+}
+
+bool operands_prepare(struct program *program, struct instruction *in, uint8_t *bytes)
+{
+	if (!prepare_bit_number(program, in))
+		return false;
+	if (has_operand(in, OPERAND_IS_SOURCE) || has_operand(in, OPERAND_IS_DESTINATION))
+		return prepare_string(program, in);
+	if (!in->has_memory)
+		return true;
+	if (in->address_size == 2)
+		return prepare_low(program, in);
+	if (in->memory.base == REGISTER_ESP)
+		return prepare_on_stack(program, in, bytes);
+	return prepare_address(program, in, bytes);
+}
