@@ -78,6 +78,12 @@ def test_memory_that_is_not_there_is_refused(tmp_path):
     assert any('the boot option "guest-memory" is given twice' in line for line in log)
 
 
+@pytest.mark.parametrize("memory", ["1G", "3072M"])
+def test_the_machine_has_room_for_the_shadow_tables_of_a_large_guest(tmp_path, memory):
+    result, log = run_guest(HELLO, tmp_path / "log", "--memory", memory)
+    assert result.returncode == 0, log[-4:]
+
+
 def test_deterministic_guests_repeat_to_the_byte(tmp_path):
     runs = [run_guest(RINGFENCE.parent / "build/guest/mini_kernel.elf", tmp_path / name, "--deterministic",
                       "--append", "demo", "--memory", "32M") for name in ("one", "two")]
