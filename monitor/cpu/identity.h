@@ -7,8 +7,8 @@
 
 #include "monitor/state/vcpu.h"
 
-/* Instructions that are executed by the real unit exist only where it has them, and a page that is not
- * to be executed needs a processor that looks. */
+/* Instructions that are executed by the real unit exist only where it has them, and a page that is
+ * not to be executed needs a processor that looks. */
 struct identity_host {
 	bool mmx, fxsr, sse, sse2, nx;
 };
