@@ -12,6 +12,7 @@ from linux_guest import Linux, alarming_lines, blank_disk, machine_or_skip
 WAYS = [("686", "--native"), ("686", "--engine=translate"), ("686-pae", "--engine=translate")]
 DISK_MB = 48
 SECONDS = 900  # for all that is done in one boot
+pytestmark = pytest.mark.timeout(SECONDS)
 
 GREETING = "written before the machine was switched on\n"
 

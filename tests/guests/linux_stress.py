@@ -13,11 +13,14 @@ MINUTES = int(os.environ.get("MINUTES", "2"))
 SLACK = 1200  # seconds to boot, and for the last round of each worker on a busy computer
 
 
+def counter(log, name):
+    found = re.search(rf"stats: {name}=(\d+)", log.read_text())
+    return int(found[1]) if found else 0
+
+
 def frames_kept(log):
     """What the hypervisor has not given back in the end: its own."""
-    text = log.read_text()
-    taken, given = (int(re.search(rf"stats: frames_{word}=(\d+)", text)[1]) for word in ("allocated", "freed"))
-    return taken - given
+    return counter(log, "frames_allocated") - counter(log, "frames_freed")
 
 
 def run_hello(log):
@@ -41,4 +44,6 @@ def test_stress(flavour, way, tmp_path):
     assert not alarming_lines(linux.said.getvalue())
     if way != "--native":
         run_hello(tmp_path / "hello")
-        assert frames_kept(tmp_path / "log") == frames_kept(tmp_path / "hello")
+        # A page table of the host's for each place where the monitor has been stays for the next guest.
+        places = counter(tmp_path / "log", "slot_moves")
+        assert 0 <= frames_kept(tmp_path / "log") - frames_kept(tmp_path / "hello") <= places
