@@ -60,7 +60,7 @@ class Linux:
     def type(self, text):
         self.terminal.send(text)
 
-    def ask(self, command, seconds=60):
+    def ask(self, command, seconds=180):
         """What a command says, without its echo and the kernel's own messages."""
         self.terminal.send(command + "\r")
         said = self.until(PROMPT, seconds)

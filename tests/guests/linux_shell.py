@@ -94,7 +94,7 @@ def test_dd_sha256sum_and_gzip(linux):
 
 def test_files_on_an_ext2_disk(linux):
     assert linux.ask("mount -t ext2 /dev/sda /mnt && cat /mnt/greeting") + "\n" == GREETING
-    linux.ask("dd if=/dev/urandom of=/mnt/random bs=64k count=160 2>/dev/null; mkdir -p /mnt/a/b; seq 5000 >/mnt/a/b/numbers")
+    linux.ask("dd if=/dev/urandom of=/mnt/random bs=64k count=32 2>/dev/null; mkdir -p /mnt/a/b; seq 5000 >/mnt/a/b/numbers")
     written = linux.ask("cd /mnt; sha256sum random a/b/numbers greeting; cd /")
     assert len(written.splitlines()) == 3
     assert linux.ask("umount /mnt && grep -c /mnt /proc/mounts") == "0"
