@@ -1,37 +1,54 @@
 ## make linux      fetches Debian's own Linux kernels and two more guests, and makes an initial ramdisk
 ## make run-linux  boots them to a shell on this terminal; FLAVOUR=686-pae, ARGS="--native" and the like
-## make test-linux runs them in every way and compares
+## make test-linux runs them in every way and compares; an hour
+## make stress-linux  Linux under stress for MINUTES=2, FLAVOUR=686; natively for one minute, then as a guest
 
-LINUX         := $(BUILD)/linux
-LINUX_FETCHED := $(LINUX)/busybox $(LINUX)/vmlinuz-686 $(LINUX)/vmlinuz-686-pae $(LINUX)/memtest $(LINUX)/invaders
-LINUX_FILES   := $(LINUX)/initrd $(LINUX)/vmlinuz-686 $(LINUX)/vmlinux-686 $(LINUX)/vmlinuz-686-pae $(LINUX)/vmlinux-686-pae \
-                 $(LINUX)/memtest $(LINUX)/invaders
-FLAVOUR       := 686
+LINUX          := $(BUILD)/linux
+LINUX_FLAVOURS := 686 686-pae
+LINUX_FETCHED  := $(LINUX)/busybox $(LINUX)/memtest $(LINUX)/invaders \
+                  $(LINUX_FLAVOURS:%=$(LINUX)/vmlinuz-%) $(LINUX_FLAVOURS:%=$(LINUX)/modules-%)
+LINUX_FILES    := $(LINUX_FETCHED) $(LINUX)/initrd $(LINUX_FLAVOURS:%=$(LINUX)/initrd-%) $(LINUX_FLAVOURS:%=$(LINUX)/vmlinux-%)
+FLAVOUR        := 686
 
 # To unpack a bzImage takes an interpreted guest longer than all the rest.
 RUN_LINUX      = $(LINUX)/$(if $(findstring --native,$(ARGS)),vmlinuz,vmlinux)
 
-.PHONY: linux run-linux test-linux
+.PHONY: linux run-linux test-linux stress-linux
 linux:
 	@tools/setup linux
-	@$(MAKE) --no-print-directory $(LINUX_FILES)
+	@$(MAKE) --no-print-directory LINUX_RULES=yes $(LINUX_FILES)
 
+# The ISO has some of these files when they are there; that is no reason for a plain `make` to fetch them again.
+ifdef LINUX_RULES
 # What is in the packages is older than the rules here.
 $(LINUX_FETCHED) &: tools/fetch-linux
 	@tools/fetch-linux $(LINUX)
 	@touch $(LINUX_FETCHED)
 
-$(LINUX)/initrd: $(LINUX)/busybox guest/linux/init tools/make-initramfs
-	tools/make-initramfs $@ /init=guest/linux/init /bin/busybox=$<
+LINUX_PROGRAMS := /init=guest/linux/init /bin/busybox=$(LINUX)/busybox
+LINUX_MADE_OF  := $(LINUX)/busybox guest/linux/init tools/make-initramfs
+
+# The small one has what a shell needs, the others the stress and the modules of one kernel, too.
+$(LINUX)/initrd: $(LINUX_MADE_OF)
+	tools/make-initramfs $@ $(LINUX_PROGRAMS)
+
+$(LINUX)/initrd-%: $(LINUX_MADE_OF) guest/linux/stress $(LINUX)/modules-%
+	tools/make-initramfs $@ $(LINUX_PROGRAMS) /bin/stress=guest/linux/stress /lib/modules=$(LINUX)/modules-$*
 
 $(LINUX)/vmlinux-%: $(LINUX)/vmlinuz-% tools/extract-vmlinux
 	tools/extract-vmlinux $< $@
+endif
 
 run-linux: linux
 	@$(MAKE) --no-print-directory all
-	@./ringfence run $(RUN_LINUX)-$(FLAVOUR) --initrd $(LINUX)/initrd --append "console=ttyS0" $(ARGS)
+	@./ringfence run $(RUN_LINUX)-$(FLAVOUR) --initrd $(LINUX)/initrd-$(FLAVOUR) --append "console=ttyS0" $(ARGS)
 
 test-linux:
 	@tools/setup test linux
 	@$(MAKE) --no-print-directory all interpret-here
-	@$(TEST_PYTHON) -m pytest tests/guests/linux_boot.py tests/guests/debian_programs.py -v -rs $(ARGS)
+	@$(TEST_PYTHON) -m pytest tests/guests/debian_programs.py tests/guests/linux_shell.py tests/guests/linux_boot.py -v -rs $(ARGS)
+
+stress-linux:
+	@tools/setup test linux
+	@$(MAKE) --no-print-directory all linux
+	@MINUTES=$(or $(MINUTES),2) FLAVOUR=$(FLAVOUR) $(TEST_PYTHON) -m pytest tests/guests/linux_stress.py -v -rs -s $(ARGS)

@@ -207,7 +207,7 @@ static bool write_pat(struct vcpu *vcpu, uint64_t value)
 /* The rights in the translation buffer were worked out with the old value. */
 static bool write_efer(struct vcpu *vcpu, uint64_t value)
 {
-	if (value & ~(uint64_t)VCPU_EFER_NXE)
+	if (value & ~(uint64_t)(identity_has(IDENTITY_NX) ? VCPU_EFER_NXE : 0))
 		return refuse(vcpu);
 	vcpu->efer = value;
 	linear_flush(vcpu, true);

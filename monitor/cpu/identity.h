@@ -7,9 +7,10 @@
 
 #include "monitor/state/vcpu.h"
 
-/* Instructions that are executed by the real unit exist only where it has them. */
+/* Instructions that are executed by the real unit exist only where it has them, and a page that is
+ * not to be executed needs a processor that looks. */
 struct identity_host {
-	bool mmx, fxsr, sse, sse2;
+	bool mmx, fxsr, sse, sse2, nx;
 };
 
 #define IDENTITY_PAT_AT_RESET 0x0007040600070406ull

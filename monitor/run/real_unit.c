@@ -283,6 +283,7 @@ const struct vm_unit *real_unit_start(void)
 	        .fxsr = processor.features[PROCESSOR_FXSR],
 	        .sse = probes.sse,
 	        .sse2 = probes.sse && processor.features[PROCESSOR_SSE2],
+	        .nx = probes.nx,
 	};
 
 	if (!code) {

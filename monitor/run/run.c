@@ -111,6 +111,25 @@ static void report_exits(const struct machine *machine)
 			         machine->direct.traps[i]);
 }
 
+/* Each access to a chip is a trip to the host world: who is asked often, and by what. */
+static void report_accesses(const struct machine *machine)
+{
+	const struct bus *bus = &machine->pc.bus;
+
+	for (unsigned i = 0; i < bus->range_count; i++)
+		if (bus->ranges[i].reads || bus->ranges[i].writes)
+			log_info(machine->vm.name,
+			         "accesses chip=\"%s\" port=0x%03x reads=%llu writes=%llu",
+			         bus->ranges[i].name, bus->ranges[i].first, bus->ranges[i].reads,
+			         bus->ranges[i].writes);
+	for (unsigned i = 0; i < bus->memory_count; i++)
+		if (bus->memory[i].reads || bus->memory[i].writes)
+			log_info(machine->vm.name,
+			         "accesses chip=\"%s\" memory=0x%08x reads=%llu writes=%llu",
+			         bus->memory[i].name, bus->memory[i].first, bus->memory[i].reads,
+			         bus->memory[i].writes);
+}
+
 void run(struct machine *machine)
 {
 	sampler_start(&machine->sampler, options.profile);
@@ -128,5 +147,6 @@ void run(struct machine *machine)
 	clock_cancel_timer(&machine->alarm);
 	statistics[STATISTIC_guest_instructions] += machine->vm.vcpu.instructions;
 	report_exits(machine);
+	report_accesses(machine);
 	coverage_report(&machine->translated.coverage, &machine->translated.translator);
 }

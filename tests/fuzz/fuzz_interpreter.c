@@ -32,7 +32,7 @@ static struct vcpu *start(struct fuzz_input *input)
 	struct vcpu *vcpu = run_start();
 	uint8_t mode = fuzz_take8(input);
 
-	identity_start(&(struct identity_host){true, true, true, true});
+	identity_start(&(struct identity_host){true, true, true, true, true});
 	run_machine.vm.unit = &unit;
 	run_machine.vm.acknowledge_interrupt = acknowledge;
 	run_machine.vm.interrupt_waits = mode & 8;

@@ -23,6 +23,13 @@ def test_topic(guest, topic):
         check_verdict(topic, status, text)
 
 
+@pytest.mark.parametrize("engine", ["trap", "translate"])
+def test_a_processor_without_no_execute_has_none_for_its_guest(engine):
+    status, text = guest_for(("qemu", "qemu32", engine)).run("privileged/paging")
+    check_verdict("paging", status, text)
+    assert "no-execute: this processor has none" in text
+
+
 @pytest.mark.parametrize("topic", topics("devices"))
 def test_device(guest, topic):
     check_verdict(topic, *guest.run(f"devices/{topic}"))

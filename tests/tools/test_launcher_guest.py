@@ -78,6 +78,19 @@ def test_memory_that_is_not_there_is_refused(tmp_path):
     assert any('the boot option "guest-memory" is given twice' in line for line in log)
 
 
+def test_the_log_says_which_chips_were_asked_how_often(tmp_path):
+    kernel = assemble(tmp_path, "ending", "ENDING=power_off")
+    _, log = run_guest(kernel, tmp_path / "log")
+    counts = [re.search(r'accesses chip="COM1" port=0x3f8 reads=\d+ writes=(\d+)$', line) for line in log]
+    assert [int(found[1]) for found in counts if found][0] > len("hello from the test kernel")
+
+
+@pytest.mark.parametrize("memory", ["1G", "3072M"])
+def test_the_machine_has_room_for_the_shadow_tables_of_a_large_guest(tmp_path, memory):
+    result, log = run_guest(HELLO, tmp_path / "log", "--memory", memory)
+    assert result.returncode == 0, log[-4:]
+
+
 def test_deterministic_guests_repeat_to_the_byte(tmp_path):
     runs = [run_guest(RINGFENCE.parent / "build/guest/mini_kernel.elf", tmp_path / name, "--deterministic",
                       "--append", "demo", "--memory", "32M") for name in ("one", "two")]

@@ -44,6 +44,16 @@ def test_ramdisk_holds_files_folders_and_two_devices(tmp_path):
     assert found["dev/null"] == (0o020600, (1, 3), b"")
 
 
+def test_ramdisk_takes_folders_whole(tmp_path):
+    folder = tmp_path / "modules" / "6.1"
+    folder.mkdir(parents=True)
+    (folder / "ext4.ko").write_bytes(b"module")
+    output = tmp_path / "initrd"
+    result = run_tool("make-initramfs", output, f"/lib/modules={tmp_path}/modules")
+    assert result.returncode == 0, result.stdout
+    assert entries(output.read_bytes())["lib/modules/6.1/ext4.ko"][2] == b"module"
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
@@ -105,10 +115,14 @@ def test_vmlinux_out_of_nonsense(tmp_path, image, words):
     assert not (tmp_path / "vmlinux").exists()
 
 
+MODULES = ("ext4 jbd2 mbcache crc16 crc32c_generic ata_piix libata sd_mod scsi_mod scsi_common "
+           "t10-pi crc-t10dif crct10dif_common crc64-rocksoft crc64")
+
+
 class Apt:
     """An apt of our own: `kernels` says whether its sources know them, `gives` what a download brings."""
 
-    def __init__(self, folder, kernels=True, gives="touch"):
+    def __init__(self, folder, kernels=True, gives="touch", modules=MODULES):
         self.bin = folder / "bin"
         self.bin.mkdir()
         for name in ("bash", "sed", "head", "find", "mkdir", "rm", "mv", "grep", "cat", "touch"):
@@ -116,7 +130,9 @@ class Apt:
         self.command("apt-get", f'case "$*" in *update*) echo "W: no network" ; exit 100 ;; *download*) {gives} ;; esac')
         known = 'echo "  Depends: ${@: -1}" | sed s/image-/image-6.1.0-50-/' if kernels else "exit 100"
         self.command("apt-cache", known)
-        self.command("dpkg-deb", 'mkdir -p "$3/bin" "$3/boot"; touch "$3/bin/busybox"; cd "$3/boot"; touch vmlinuz-6.1 memtest86+ia32.bin invaders.exec')
+        self.command("dpkg-deb", 'mkdir -p "$3/bin" "$3/boot"; touch "$3/bin/busybox"; cd "$3/boot"; touch vmlinuz-6.1 memtest86+ia32.bin invaders.exec\n'
+                     'mkdir -p ../lib/modules/6.1/kernel; cd ../lib/modules/6.1/kernel; '
+                     f'for module in {modules}; do touch $module.ko; done')
 
     def command(self, name, body):
         path = self.bin / name
@@ -137,7 +153,16 @@ ARCHIVES = 'for word; do case $word in linux-*|busybox*|memtest*|grub-*) touch "
 def test_fetch_leaves_the_kernels_and_busybox_alone(tmp_path):
     result = Apt(tmp_path, gives=ARCHIVES).fetch(tmp_path / "linux")
     assert result.returncode == 0, result.stdout
-    assert sorted(os.listdir(tmp_path / "linux")) == ["busybox", "invaders", "memtest", "vmlinuz-686", "vmlinuz-686-pae"]
+    folder = tmp_path / "linux"
+    assert sorted(os.listdir(folder)) == [
+        "busybox", "invaders", "memtest", "modules-686", "modules-686-pae", "vmlinuz-686", "vmlinuz-686-pae"]
+    assert sorted(os.listdir(folder / "modules-686" / "6.1")) == sorted(f"{name}.ko" for name in MODULES.split())
+
+
+def test_fetch_says_which_module_is_missing(tmp_path):
+    result = Apt(tmp_path, gives=ARCHIVES, modules=MODULES.replace("ext4", "")).fetch(tmp_path / "linux")
+    assert result.returncode == 1
+    assert "has no */lib/modules/*/ext4.ko" in result.stdout
 
 
 def test_fetch_says_when_no_source_has_the_kernels(tmp_path):

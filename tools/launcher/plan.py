@@ -15,7 +15,8 @@ HYPERVISOR = ROOT / "build" / "ringfence.elf"
 MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
 SECTOR = 512
-MEMORY_OF_HYPERVISOR = 32  # MB
+MEMORY_OF_HYPERVISOR = 24  # MB
+LARGEST_SHADOW = 32  # MB, monitor/run/direct.c: at most 4096 pages of shadow tables, with 4 KB of links each
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,11 @@ def plan_menu():
     return Plan(iso=MENU_ISO, native=False)
 
 
-def memory_beside_guest(plan):
-    """How many MB the machine needs beside the guest's own: the hypervisor, and the files it boots from."""
+def memory_beside_guest(plan, memory):
+    """How many MB the machine needs beside the guest's own: the hypervisor, its shadow tables, what it
+    notes of each page of the guest, and the files it boots from."""
     size = sum(path.stat().st_size for path in plan.files().values())
-    return MEMORY_OF_HYPERVISOR + (size >> 20) + 1
+    return MEMORY_OF_HYPERVISOR + min(memory // 16, LARGEST_SHADOW) + memory // 512 + (size >> 20) + 1
 
 
 def _add_module(plan, path, what, arguments):

@@ -55,8 +55,9 @@ TEST(features_with_and_without_vectors)
 	CHECK_EQ(ask(1).eax, 0x686);
 	CHECK_EQ(ask(1).edx, 0x0001E1FD);
 	CHECK_EQ(ask(1).ecx, 0x80000000);
+	CHECK_EQ(ask(0x80000001).edx, 0);
+	identity_start(&(struct identity_host){true, true, true, true, true});
 	CHECK_EQ(ask(0x80000001).edx, 1u << 20);
-	identity_start(&(struct identity_host){true, true, true, true});
 	CHECK_EQ(ask(1).edx, 0x0781E1FD);
 	CHECK(identity_has(IDENTITY_SSE2));
 	identity_start(&(struct identity_host){.mmx = true, .sse = true, .sse2 = true});
@@ -176,6 +177,9 @@ TEST(efer_has_one_bit_and_flushes)
 {
 	struct vcpu *vcpu = small_start(&machine);
 
+	identity_start(&(struct identity_host){0});
+	CHECK(write_refused(vcpu, 0xC0000080, 1u << 11));
+	identity_start(&(struct identity_host){.nx = true});
 	for (unsigned int bit = 0; bit < 64; bit++)
 		CHECK(bit == 11 ? msr_after(vcpu, 0xC0000080, 1u << 11) == 1u << 11
 		                : write_refused(vcpu, 0xC0000080, 1ull << bit));

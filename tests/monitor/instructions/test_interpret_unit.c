@@ -33,7 +33,7 @@ static struct vcpu *start(void)
 	        .memory = unit_memory, .address = UNIT_ADDRESS, .code = UNIT_CODE, .run = stand_in};
 	struct vcpu *vcpu = run_start();
 
-	identity_start(&(struct identity_host){true, true, true, true});
+	identity_start(&(struct identity_host){true, true, true, true, true});
 	run_machine.vm.unit = &unit;
 	vcpu->cr4 = VCPU_CR4_OSFXSR;
 	runs = 0;

@@ -140,6 +140,7 @@ static struct vcpu *start_round(bool wide)
 {
 	struct vcpu *vcpu = small_start(&buffered);
 
+	identity_start(&(struct identity_host){.nx = true});
 	for (uint32_t i = TABLES_END; i < SMALL_RAM; i += 4)
 		small_put32(&buffered, i, i * 0x9E3779B1u);
 	fill_tables(wide);

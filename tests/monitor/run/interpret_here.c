@@ -169,7 +169,7 @@ static void make_machine(uint32_t megabytes, uint8_t *disk, uint32_t disk_size)
 {
 	static struct vm_unit unit = {.memory = unit_memory, .run = run_on_unit};
 	static const struct mc146818_date date = START_DATE;
-	const struct identity_host host = {.fxsr = true};
+	const struct identity_host host = {.fxsr = true, .nx = true};
 	const struct pc_outside outside = {.processor = {set_processor_line, NULL, 0},
 	                                   .nmi = {raise_nmi, NULL, 0},
 	                                   .com1_transmit = transmit,
