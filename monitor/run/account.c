@@ -3,6 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/options.h"
 #include "kernel/statistics.h"
+#include "kernel/string.h"
 #include "kernel/x86.h"
 #include "monitor/instructions/decode.h"
 #include "monitor/memory/guest_memory.h"
@@ -10,6 +11,7 @@
 #include "monitor/state/vcpu.h"
 
 #define ROWS_MOST 4096 /* of opcodes.def */
+#define TRIALS    64
 
 struct account {
 	uint64_t ticks, count;
@@ -20,6 +22,7 @@ bool account_is_on;
 static struct account accounts[CAUSES + ROWS_MOST];
 static uint32_t current;
 static uint64_t started, since;
+static uint64_t unseen; /* what each entry costs around the two looks at the counter */
 
 static const char *const names[CAUSES] = {
 #define CAUSE(name, text) [CAUSE_##name] = #name,
@@ -27,19 +30,13 @@ static const char *const names[CAUSES] = {
 #undef CAUSE
 };
 
-void account_start(void)
-{
-	account_is_on = options.account == OPTION_ACCOUNT_CAUSES;
-	started = since = x86_read_tsc();
-}
-
 /* The time from `began` until now is not the current cause's. */
 static void charge_accounting(uint64_t began)
 {
 	uint64_t now = x86_read_tsc();
 
-	accounts[CAUSE_accounting].ticks += now - began;
-	since += now - began;
+	accounts[CAUSE_accounting].ticks += now - began + unseen;
+	since += now - began + unseen;
 }
 
 static void settle(uint64_t now)
@@ -56,6 +53,25 @@ void account_change(enum cause cause)
 	current = cause;
 	accounts[current].count++;
 	charge_accounting(now);
+}
+
+/* Time between two entries that nothing has passed between. */
+static void calibrate(void)
+{
+	unseen = 0;
+	for (int i = 0; i < TRIALS; i++)
+		account_begin(CAUSE_chips);
+	unseen = accounts[CAUSE_chips].ticks / TRIALS;
+	memset(accounts, 0, sizeof(accounts));
+}
+
+void account_start(void)
+{
+	account_is_on = options.account == OPTION_ACCOUNT_CAUSES;
+	since = x86_read_tsc();
+	if (account_is_on)
+		calibrate();
+	started = since = x86_read_tsc();
 }
 
 static void rename(uint32_t to, uint64_t began)

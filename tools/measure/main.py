@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import report, runs
+from . import linux, report, runs
 from .marks import judge
 
 ENGINES = ("trap", "interpret", "translate")
@@ -18,7 +18,8 @@ WORKLOADS = ("prime", "call", "fork", "pages", "switch", "stress")
 TICKS_TIMES, ENTRIES_TIMES = 1000, 200  # entries are whole numbers: fewer turns tell them
 TIMEOUT = 60
 WORKERS = 2
-SCHEMA = 1
+SCHEMA = 2
+LINUX = "linux"
 
 
 class Refusal(Exception):
@@ -29,7 +30,8 @@ class Bench:
     def __init__(self, build, rows):
         self.rows = rows
         self.nanobench, self.mini_kernel = build / "guest" / "nanobench.elf", build / "guest" / "mini_kernel.elf"
-        self.operations, self.workloads = {}, {}
+        self.yardstick = build / "yardstick"
+        self.operations, self.workloads, self.linux, self.causes = {}, {}, {}, {}
         self.failures = []
         self.done = self.total = 0
         self.lock = threading.Lock()
@@ -39,9 +41,9 @@ class Bench:
             native = runs.operations(self.nanobench, TIMEOUT)
         except runs.Failure as failure:
             raise Refusal(f"nanobench does not even run natively: {failure}") from None
-        unknown = [row for row in self.rows if row not in native and row not in WORKLOADS]
+        unknown = [row for row in self.rows if row not in native and row not in (*WORKLOADS, LINUX)]
         if unknown:
-            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS])}")
+            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS, LINUX])}")
         jobs = []
         for name, (ticks, baseline, what) in native.items():
             if not self._wanted(name):
@@ -51,9 +53,15 @@ class Bench:
         for name in filter(self._wanted, WORKLOADS):
             self.workloads[name] = {}
             jobs += [(self._work, name, way) for way in (runs.NATIVE, *ENGINES)]
+        if self._wanted(LINUX):
+            jobs = self._linux_jobs() + jobs
         self.total = len(jobs)
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda job: self._row(*job), jobs))
+
+    def _linux_jobs(self):
+        """The long ones, so they begin first."""
+        return [(self._linux, LINUX, way) for way in reversed(linux.WAYS)] + [(self._split, LINUX, "causes")]
 
     def _wanted(self, name):
         return not self.rows or name in self.rows
@@ -84,12 +92,30 @@ class Bench:
         self.workloads[name][way] = row
         return report.number(ticks)
 
+    def _check_linux(self):
+        for name in ("linux", "initrd"):
+            if not (runs.ROOT / self.yardstick / name).exists():
+                raise runs.Failure(f"{self.yardstick / name} is not there; `make linux` fetches Debian's Linux, `make yardstick` makes it")
+
+    def _linux(self, _name, way):
+        self._check_linux()
+        for name, row in linux.measure(self.yardstick, way).items():
+            with self.lock:
+                self.linux.setdefault(name, {})[way] = row
+        return f"{len(self.linux)} rows"
+
+    def _split(self, _name, _way):
+        self._check_linux()
+        self.causes = linux.split(self.yardstick)
+        return f"{len(self.causes)} rows"
+
     def results(self):
         sample = [
             runs.command(self.nanobench, "ENGINE", f"only=OPERATION times={TICKS_TIMES}"),
             runs.command(self.nanobench, "ENGINE", f"only=OPERATION part=operation times={ENTRIES_TIMES}"),
             runs.command(self.mini_kernel, "ENGINE", "bench=WORKLOAD"),
         ]
+        sample += linux.commands(self.yardstick)
         return {
             "schema": SCHEMA,
             "tree": first_line(["git", "describe", "--always", "--dirty"]) or "without git",
@@ -97,6 +123,8 @@ class Bench:
             "commands": [" ".join(word if " " not in word else f'"{word}"' for word in words) for words in sample],
             "operations": self.operations,
             "workloads": self.workloads,
+            "linux": {name: self.linux[name] for name in linux.ROWS if name in self.linux},
+            "causes": self.causes,
             "marks": judge(self.operations | self.workloads),
             "failures": self.failures,
         }

@@ -3,6 +3,7 @@
 import html
 import math
 
+from . import linux
 from .marks import PUBLISHED
 
 NAMES = ("trap", "interpret", "translate")
@@ -24,6 +25,10 @@ def ratio(row, way):
 
 def tables(results):
     """(heading, sentence, header, rows) for each table."""
+    if results["linux"]:
+        yield linux_table(results["linux"])
+    if results["causes"]:
+        yield causes_table(results)
     yield (
         "Operations",
         "Instructions for one, and entries into ring 0 in brackets.",
@@ -70,6 +75,69 @@ def tables(results):
             ["row", "engine", "why"],
             [[f["row"], f["way"], f["why"]] for f in results["failures"]],
         )
+
+
+def millions(ticks):
+    return f"{ticks / 1e6:,.1f}"
+
+
+def per_native(row, ticks):
+    return f"{ticks / row['native']['ticks']:,.2f}x" if "native" in row else "?"
+
+
+def linux_cells(name, row):
+    what, _, peers, goal = linux.ROWS[name]
+    mine = row.get("translate")
+    cells = [what, millions(row["native"]["ticks"]) if "native" in row else "?"]
+    if mine:
+        cells += [millions(mine["ticks"]), per_native(row, mine["ticks"]), number(mine["entries"]), per_native(row, linux.weighted(mine))]
+    else:
+        cells += ["?"] * 4
+    return cells + [f"{goal:g}x", *(f"{figure:g}x" for figure in peers)]
+
+
+def linux_table(rows):
+    return (
+        "Linux",
+        "Debian's unmodified Linux for i686 with busybox, 128 MB. Instructions in millions, ratio to native, and entries into ring 0; "
+        f"`weighted` counts {linux.ENTRY_WEIGHT} more for each entry. The goal and the peers are quoted from the project's planning "
+        "figures, not measured here; they were measured on another start of the same kernel.",
+        ["work", "native, M", "translate, M", "ratio", "entries", "weighted", "goal (quoted)"]
+        + [f"{peer} (quoted)" for peer in linux.PEERS],
+        [linux_cells(name, row) for name, row in rows.items()],
+    )
+
+
+def guest_parts(name, causes, results):
+    """What ran in the guest's world, in two: as many instructions as natively, and what translation has added."""
+    native = results["linux"].get(name, {}).get("native", {}).get("ticks")
+    parts = {cause: one["ticks"] for cause, one in causes.items()}
+    if native is not None and parts.get("guest", 0) > native:
+        parts["added by translation"] = parts.pop("guest") - native
+        parts["as many as natively"] = native
+    return parts
+
+
+def causes_table(results):
+    split = {name: guest_parts(name, causes, results) for name, causes in results["causes"].items()}
+    total = {}
+    for parts in split.values():
+        for cause, ticks in parts.items():
+            total[cause] = max(total.get(cause, 0), ticks / sum(parts.values()))
+    shown = sorted((cause for cause, share in total.items() if share >= 0.005), key=lambda cause: -total[cause])
+    rows = [[cause, *(millions(parts.get(cause, 0)) for parts in split.values())] for cause in shown]
+    rows.append(["all else", *(millions(sum(t for c, t in parts.items() if c not in shown)) for parts in split.values())])
+    rows.append(["**sum**", *(millions(sum(parts.values())) for parts in split.values())])
+    measured = [results["linux"].get(name, {}).get("translate", {}).get("ticks") for name in split]
+    rows.append(["measured without the account", *("?" if ticks is None else millions(ticks) for ticks in measured)])
+    return (
+        "Where the instructions go",
+        "Millions of instructions under translate, by cause; what is below 0.5 % of every row is `all else`. An instruction's name is "
+        "a callout or trap that interprets it. Measured by a run of its own, which keeps the account (boot option `account=causes`); "
+        "what keeping it costs is left out.",
+        ["cause", *split],
+        rows,
+    )
 
 
 def cell(measured):

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,19 +24,32 @@ def command(guest, way, append):
     return ["./ringfence", "run", str(guest), *how, *MACHINE, "--append", append]
 
 
+def log_of(words, timeout, good):
+    """The log of a run that has to end with the status `good`."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        log = Path(folder) / "log"
+        execute([*words, "--log", str(log)], timeout, good)
+        return log.read_text(errors="replace")
+
+
 def run(guest, way, append, timeout):
     """What the guest said and what the hypervisor counted."""
-    words = command(guest, way, append)
+    text, errors = execute(command(guest, way, append), timeout, 0)
+    return text, {name: int(value) for name, value in COUNTER.findall(errors)}
+
+
+def execute(words, timeout, good):
+    """Both outputs of a run; a Failure with the last sentence when it ends otherwise."""
     began = time.monotonic()
     done = subprocess.run([*words, "--timeout", str(timeout)], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     text, errors = done.stdout.decode("latin1"), done.stderr.decode("latin1")
     if done.returncode == 124:
         raise Failure(f"no end within {timeout} seconds")
-    if done.returncode:
+    if done.returncode != good:
         sentences = [line for line in errors.splitlines() if line.startswith("ringfence: ")]
         said = (sentences or text.strip().splitlines() or ["it said nothing"])[-1]
         raise Failure(f"status {done.returncode} after {time.monotonic() - began:.0f} seconds: {said}")
-    return text, {name: int(value) for name, value in COUNTER.findall(errors)}
+    return text, errors
 
 
 def operations(guest, timeout):
