@@ -1,13 +1,27 @@
 ## make bench      measures the guests natively and under each engine; the report is build/bench/report.html
+## make bench-compare BASE=rev  the same, and that revision beside it: what got worse is marked
+## make bench-check   a few rows in a minute: fails when one is worse than recorded; make bench-record renews the record
 
 YARDSTICK := $(BUILD)/yardstick
 
-.PHONY: bench yardstick
+.PHONY: bench bench-compare bench-check bench-record yardstick
 bench:
 	@tools/setup run
 	@$(MAKE) --no-print-directory all
 	@if [ -e $(LINUX)/vmlinux-686 ]; then $(MAKE) --no-print-directory yardstick; fi
 	@tools/bench --build $(BUILD)
+
+bench-compare:
+	@[ -n "$(BASE)" ] || { echo "bench-compare: say which revision, as in make bench-compare BASE=HEAD~1" >&2; exit 2; }
+	@tools/setup run
+	@$(MAKE) --no-print-directory all
+	@if [ -e $(LINUX)/vmlinux-686 ]; then $(MAKE) --no-print-directory yardstick; fi
+	@tools/bench --build $(BUILD) --compare "$(BASE)" $(ROWS)
+
+bench-check bench-record: bench-%:
+	@tools/setup run
+	@$(MAKE) --no-print-directory all
+	@tools/bench --build $(BUILD) --$*
 
 # Debian's Linux with our program in its ramdisk. What `make linux` has fetched is no prerequisite: a measurement downloads nothing.
 yardstick: $(YARDSTICK)/linux $(YARDSTICK)/initrd

@@ -199,7 +199,6 @@ __attribute__((force_align_arg_pointer)) void _start(void)
 {
 	uint64_t now = ticks();
 
-
 	make_device("/dev/port", 1, 4);
 	ports = CALL(open, "/dev/port", WRITE_ONLY, 0);
 	say("end boot ");

@@ -27,6 +27,7 @@ WAYS = {
     "translate": ["--engine", "translate", "--boot", "account=counters"],
 }
 TIMEOUT = 300
+ENGINE = "translate"
 SPLIT = ["--engine", "translate", "--boot", "account=causes"]
 
 

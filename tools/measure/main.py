@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import linux, report, runs
+from . import compare, linux, report, runs
 from .marks import judge
 
 ENGINES = ("trap", "interpret", "translate")
@@ -27,10 +27,10 @@ class Refusal(Exception):
 
 
 class Bench:
-    def __init__(self, build, rows):
-        self.rows = rows
+    def __init__(self, build, rows, engines=ENGINES):
+        self.rows, self.engines = rows, engines
         self.nanobench, self.mini_kernel = build / "guest" / "nanobench.elf", build / "guest" / "mini_kernel.elf"
-        self.yardstick = build / "yardstick"
+        self.yardstick = runs.ROOT / build / "yardstick"
         self.operations, self.workloads, self.linux, self.causes = {}, {}, {}, {}
         self.failures = []
         self.done = self.total = 0
@@ -41,18 +41,19 @@ class Bench:
             native = runs.operations(self.nanobench, TIMEOUT)
         except runs.Failure as failure:
             raise Refusal(f"nanobench does not even run natively: {failure}") from None
+        self.rows = whole_guests(self.rows, native)
         unknown = [row for row in self.rows if row not in native and row not in (*WORKLOADS, LINUX)]
         if unknown:
-            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS, LINUX])}")
+            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS, LINUX])}, and nanobench and mini_kernel for all of theirs")
         jobs = []
         for name, (ticks, baseline, what) in native.items():
             if not self._wanted(name):
                 continue
             self.operations[name] = {"what": what, "native": {"ticks": ticks}}
-            jobs += [(self._operation, name, engine, baseline) for engine in ENGINES]
+            jobs += [(self._operation, name, engine, baseline) for engine in self.engines]
         for name in filter(self._wanted, WORKLOADS):
             self.workloads[name] = {}
-            jobs += [(self._work, name, way) for way in (runs.NATIVE, *ENGINES)]
+            jobs += [(self._work, name, way) for way in (runs.NATIVE, *self.engines)]
         if self._wanted(LINUX):
             jobs = self._linux_jobs() + jobs
         self.total = len(jobs)
@@ -61,7 +62,10 @@ class Bench:
 
     def _linux_jobs(self):
         """The long ones, so they begin first."""
-        return [(self._linux, LINUX, way) for way in reversed(linux.WAYS)] + [(self._split, LINUX, "causes")]
+        jobs = [(self._linux, LINUX, runs.NATIVE)]
+        if linux.ENGINE in self.engines:
+            jobs = [(self._linux, LINUX, linux.ENGINE), (self._split, LINUX, "causes"), *jobs]
+        return jobs
 
     def _wanted(self, name):
         return not self.rows or name in self.rows
@@ -94,8 +98,8 @@ class Bench:
 
     def _check_linux(self):
         for name in ("linux", "initrd"):
-            if not (runs.ROOT / self.yardstick / name).exists():
-                raise runs.Failure(f"{self.yardstick / name} is not there; `make linux` fetches Debian's Linux, `make yardstick` makes it")
+            if not (self.yardstick / name).exists():
+                raise runs.Failure(f"build/yardstick/{name} is not there; `make linux` fetches Debian's Linux, `make yardstick` makes it")
 
     def _linux(self, _name, way):
         self._check_linux()
@@ -138,23 +142,90 @@ def first_line(words):
     return done.stdout.partition("\n")[0]
 
 
+def whole_guests(rows, operations):
+    """A guest's name stands for all its rows."""
+    guests = {"nanobench": list(operations), "mini_kernel": list(WORKLOADS)}
+    return [one for row in rows for one in guests.get(row, [row])]
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(description="Measures the guests natively and under each engine (make bench).")
-    parser.add_argument("rows", metavar="ROW", nargs="*", help="an operation of nanobench or a workload of mini_kernel (default all)")
+    parser.add_argument("rows", metavar="ROW", nargs="*", help="an operation, a workload, linux, or all of a guest: nanobench, mini_kernel (default all)")
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="under this engine only; may be given again (default all)")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where things are built (default build)")
     parser.add_argument("--output", type=Path, help="the folder of the report (default bench in the build folder)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--compare", metavar="REV", help="measure that revision as well, and show the differences")
+    what.add_argument("--check", action="store_true", help="measure the rows that are recorded, and fail when one is worse by more than 5 %%")
+    what.add_argument("--record", action="store_true", help="renew that record")
     options = parser.parse_args(arguments)
-    bench = Bench(options.build, options.rows)
+    if options.check or options.record:
+        options.rows, options.engine = compare.RECORDED, compare.RECORDED_ENGINES
     try:
-        check_built(options.build / "ringfence.elf", bench.nanobench, bench.mini_kernel)
-        bench.measure()
-    except Refusal as refusal:
+        if options.compare:
+            return compared(options)
+        bench = measured(options)
+        return finish(options, bench)
+    except (Refusal, compare.Broken) as refusal:
         sys.stderr.write(f"bench: {refusal}\n")
         return 2
-    write(options.output or runs.ROOT / options.build / "bench", bench.results())
+
+
+def measured(options):
+    bench = Bench(options.build, options.rows, tuple(options.engine or ENGINES))
+    check_built(options.build / "ringfence.elf", bench.nanobench, bench.mini_kernel)
+    bench.measure()
+    return bench
+
+
+def finish(options, bench):
+    results = bench.results()
+    if options.record and not bench.failures:
+        compare.write_record(results)
+    elif options.check:
+        return 1 if complain(compare.judge_record(results)) or missing(bench) else 0
+    else:
+        write(folder_of(options), results)
+    return missing(bench)
+
+
+def folder_of(options):
+    return options.output or runs.ROOT / options.build / "bench"
+
+
+def missing(bench):
+    """Status 1 when a row could not be measured."""
     if bench.failures:
         sys.stderr.write(f"bench: {len(bench.failures)} of {bench.total} rows could not be measured; the report says why\n")
     return 1 if bench.failures else 0
+
+
+def complain(sentences):
+    for sentence in sentences:
+        sys.stderr.write(f"bench: {sentence}\n")
+    if sentences:
+        sys.stderr.write(f"bench: if that is meant to be, `{compare.RENEW}` renews the record\n")
+    return bool(sentences)
+
+
+def compared(options):
+    """The other revision's tree first: when it does not build, nothing is lost."""
+    tree = compare.check_out(options.compare, options.build)
+    now = measured(options)
+    runs.tree = tree
+    print(f"bench: now {options.compare}", flush=True)
+    before = Bench(Path("build"), options.rows, tuple(options.engine or ENGINES))
+    before.yardstick = now.yardstick
+    before.measure()
+    runs.tree = runs.ROOT
+    write(folder_of(options), now.results())
+    old, new = compare.flat(before.results()), compare.flat(now.results())
+    (folder_of(options) / "compare.md").write_text(compare.markdown(options.compare, old, new))
+    found = compare.worse(old, new, compare.WORSE)
+    for name, value, after in found:
+        print(f"bench: worse: {name}: {value:,g}, now {after:,g} ({compare.change(value, after)})")
+    print(f"bench: {len(found)} of {len(old)} figures are worse by more than {compare.WORSE:.0%}; see {folder_of(options)}/compare.md")
+    return max(missing(before), missing(now))
 
 
 def check_built(*files):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = "native"
+tree = ROOT  # whose ./ringfence and guests are run: another revision's where two are compared
 MACHINE = ["--deterministic", "--memory", "64M"]
 
 OPERATION = re.compile(r"^operation (\w+) ticks=(-?\d+\.\d\d) times=\d+ baseline=(\w+): (.*?)\r?$", re.MULTILINE)
@@ -41,7 +42,7 @@ def run(guest, way, append, timeout):
 def execute(words, timeout, good):
     """Both outputs of a run; a Failure with the last sentence when it ends otherwise."""
     began = time.monotonic()
-    done = subprocess.run([*words, "--timeout", str(timeout)], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run([*words, "--timeout", str(timeout)], cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     text, errors = done.stdout.decode("latin1"), done.stderr.decode("latin1")
     if done.returncode == 124:
         raise Failure(f"no end within {timeout} seconds")
