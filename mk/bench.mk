@@ -1,10 +1,11 @@
 ## make bench      measures the guests natively and under each engine; the report is build/bench/report.html
 ## make bench-compare BASE=rev  the same, and that revision beside it: what got worse is marked
+## make bench-publish puts the last report's figures and plots into docs/
 ## make bench-check   a few rows in a minute: fails when one is worse than recorded; make bench-record renews the record
 
 YARDSTICK := $(BUILD)/yardstick
 
-.PHONY: bench bench-compare bench-check bench-record yardstick
+.PHONY: bench bench-compare bench-check bench-record bench-publish yardstick
 bench:
 	@tools/setup run
 	@$(MAKE) --no-print-directory all
@@ -17,6 +18,9 @@ bench-compare:
 	@$(MAKE) --no-print-directory all
 	@if [ -e $(LINUX)/vmlinux-686 ]; then $(MAKE) --no-print-directory yardstick; fi
 	@tools/bench --build $(BUILD) --compare "$(BASE)" $(ROWS)
+
+bench-publish:
+	@tools/bench --build $(BUILD) --publish
 
 bench-check bench-record: bench-%:
 	@tools/setup run

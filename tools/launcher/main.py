@@ -49,7 +49,7 @@ def _plan(options):
     if getattr(options, "native", False):
         return plan_native(options.kernel, options.initrd, options.append, options.memory, options.disk)
     plan = plan_guest(options.kernel, options.initrd, options.append, options.memory, _engine(options), options.disk)
-    options.memory += memory_beside_guest(plan)
+    options.memory += memory_beside_guest(plan, options.memory)
     return plan
 
 

@@ -16,6 +16,7 @@ MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
 SECTOR = 512
 MEMORY_OF_HYPERVISOR = 32  # MB
+GUEST_PER_RECORDS = 64  # MB of a guest for one of records
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,11 @@ def plan_menu():
     return Plan(iso=MENU_ISO, native=False)
 
 
-def memory_beside_guest(plan):
-    """How many MB the machine needs beside the guest's own: the hypervisor, and the files it boots from."""
+def memory_beside_guest(plan, memory):
+    """How many MB the machine needs beside the guest's own: the hypervisor, its records of each page of the guest beyond what it has
+    for a small one, and the files it boots from."""
     size = sum(path.stat().st_size for path in plan.files().values())
-    return MEMORY_OF_HYPERVISOR + (size >> 20) + 1
+    return MEMORY_OF_HYPERVISOR + memory // GUEST_PER_RECORDS + (size >> 20) + 1
 
 
 def _add_module(plan, path, what, arguments):

@@ -9,8 +9,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import compare, linux, report, runs
+from . import compare, growth, linux, report, runs
 from .marks import judge
+from .pictures import pictures
+from .publish import Unpublished, publish
 
 ENGINES = ("trap", "interpret", "translate")
 COUNTED = ("trap", "translate")  # interpreted guests never leave ring 0
@@ -19,7 +21,7 @@ TICKS_TIMES, ENTRIES_TIMES = 1000, 200  # entries are whole numbers: fewer turns
 TIMEOUT = 60
 WORKERS = 2
 SCHEMA = 2
-LINUX = "linux"
+LINUX, GROWTH = "linux", "growth"
 
 
 class Refusal(Exception):
@@ -32,6 +34,8 @@ class Bench:
         self.nanobench, self.mini_kernel = build / "guest" / "nanobench.elf", build / "guest" / "mini_kernel.elf"
         self.yardstick = runs.ROOT / build / "yardstick"
         self.operations, self.workloads, self.linux, self.causes = {}, {}, {}, {}
+        self.growth = {name: {} for name in growth.GROWTHS}
+        self.growth_guest = build / "guest" / "growth.elf"
         self.failures = []
         self.done = self.total = 0
         self.lock = threading.Lock()
@@ -42,9 +46,9 @@ class Bench:
         except runs.Failure as failure:
             raise Refusal(f"nanobench does not even run natively: {failure}") from None
         self.rows = whole_guests(self.rows, native)
-        unknown = [row for row in self.rows if row not in native and row not in (*WORKLOADS, LINUX)]
+        unknown = [row for row in self.rows if row not in native and row not in (*WORKLOADS, LINUX, GROWTH)]
         if unknown:
-            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS, LINUX])}, and nanobench and mini_kernel for all of theirs")
+            raise Refusal(f"{unknown[0]} is not a row; there are {', '.join([*native, *WORKLOADS, LINUX, GROWTH])}, and nanobench and mini_kernel for all of theirs")
         jobs = []
         for name, (ticks, baseline, what) in native.items():
             if not self._wanted(name):
@@ -56,6 +60,8 @@ class Bench:
             jobs += [(self._work, name, way) for way in (runs.NATIVE, *self.engines)]
         if self._wanted(LINUX):
             jobs = self._linux_jobs() + jobs
+        if self._wanted(GROWTH):
+            jobs += self._growth_jobs()
         self.total = len(jobs)
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda job: self._row(*job), jobs))
@@ -96,6 +102,23 @@ class Bench:
         self.workloads[name][way] = row
         return report.number(ticks)
 
+    def _growth_jobs(self):
+        ways = [way for way in growth.WAYS if way in (runs.NATIVE, *self.engines)]
+        return [
+            (self._grow, f"{name} of {size}", way, name, size)
+            for name, (sizes, _, _) in growth.GROWTHS.items()
+            for size in reversed(sizes)
+            for way in ways
+        ]
+
+    def _grow(self, _row, way, name, size):
+        first, again = growth.measure(self.growth_guest, name, way, size)
+        with self.lock:
+            points = self.growth[name].setdefault(way, [])
+            points.append((size, first, again))
+            points.sort()
+        return f"{report.number(first)}, again {report.number(again)}"
+
     def _check_linux(self):
         for name in ("linux", "initrd"):
             if not (self.yardstick / name).exists():
@@ -129,9 +152,14 @@ class Bench:
             "workloads": self.workloads,
             "linux": {name: self.linux[name] for name in linux.ROWS if name in self.linux},
             "causes": self.causes,
+            "growth": {name: in_order(ways) for name, ways in self.growth.items()},
             "marks": judge(self.operations | self.workloads),
             "failures": self.failures,
         }
+
+
+def in_order(ways):
+    return {way: ways[way] for way in growth.WAYS if way in ways}
 
 
 def first_line(words):
@@ -150,7 +178,7 @@ def whole_guests(rows, operations):
 
 def main(arguments):
     parser = argparse.ArgumentParser(description="Measures the guests natively and under each engine (make bench).")
-    parser.add_argument("rows", metavar="ROW", nargs="*", help="an operation, a workload, linux, or all of a guest: nanobench, mini_kernel (default all)")
+    parser.add_argument("rows", metavar="ROW", nargs="*", help="an operation, a workload, linux, growth, or all of a guest: nanobench, mini_kernel (default all)")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="under this engine only; may be given again (default all)")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where things are built (default build)")
     parser.add_argument("--output", type=Path, help="the folder of the report (default bench in the build folder)")
@@ -158,15 +186,19 @@ def main(arguments):
     what.add_argument("--compare", metavar="REV", help="measure that revision as well, and show the differences")
     what.add_argument("--check", action="store_true", help="measure the rows that are recorded, and fail when one is worse by more than 5 %%")
     what.add_argument("--record", action="store_true", help="renew that record")
+    what.add_argument("--publish", action="store_true", help="measure nothing; put the last results into docs/benchmarks.md and its plots")
     options = parser.parse_args(arguments)
     if options.check or options.record:
         options.rows, options.engine = compare.RECORDED, compare.RECORDED_ENGINES
     try:
+        if options.publish:
+            publish(folder_of(options))
+            return 0
         if options.compare:
             return compared(options)
         bench = measured(options)
         return finish(options, bench)
-    except (Refusal, compare.Broken) as refusal:
+    except (Refusal, compare.Broken, Unpublished) as refusal:
         sys.stderr.write(f"bench: {refusal}\n")
         return 2
 
@@ -238,6 +270,9 @@ def write(folder, results):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "report.md").write_text(report.markdown(results))
-    (folder / "report.html").write_text(report.page(results))
+    drawn = pictures(results)
+    (folder / "report.html").write_text(report.page(results, drawn))
+    for name, picture in drawn.items():
+        (folder / name).write_text(picture)
     kept = [mark["holds"] for mark in results["marks"]]
     print(f"bench: {kept.count(True)} of {len(kept)} marks hold, {kept.count(None)} are not known; see {folder}/report.html")

@@ -3,7 +3,7 @@
 import html
 import math
 
-from . import linux
+from . import growth, linux
 from .marks import PUBLISHED
 
 NAMES = ("trap", "interpret", "translate")
@@ -162,15 +162,18 @@ def about(results):
     ]
 
 
+def markdown_table(header, rows):
+    return [f"| {' | '.join(header)} |", "| --- " * len(header) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
 def markdown(results):
     lines = ["# Benchmarks", "", *about(results), ""]
     for heading, sentence, header, rows in tables(results):
-        lines += [f"## {heading}", "", sentence, "", f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+        lines += [f"## {heading}", "", sentence, "", *markdown_table(header, rows), ""]
     return "\n".join(lines)
 
 
-def page(results):
+def page(results, drawn):
     parts = ["<!doctype html><meta charset='utf-8'><title>Ringfence: benchmarks</title>", STYLE, "<h1>Benchmarks</h1>"]
     parts += [f"<p>{plain(sentence)}</p>" for sentence in about(results)]
     for heading, sentence, header, rows in tables(results):
@@ -180,6 +183,11 @@ def page(results):
         parts.append("</tr></table>")
         if heading == "Operations":
             parts.append(picture(results))
+        if heading == "Linux":
+            parts.append(drawn["benchmarks.svg"])
+    for name, (_, what, why) in growth.GROWTHS.items():
+        if f"growth-{name}.svg" in drawn:
+            parts.append(f"<h2>How cost grows: {what}</h2>{drawn[f'growth-{name}.svg']}<p>{plain(why)}</p>")
     return "\n".join(parts) + "\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = "native"
 tree = ROOT  # whose ./ringfence and guests are run: another revision's where two are compared
-MACHINE = ["--deterministic", "--memory", "64M"]
+MEMORY = 64  # MB
 
 OPERATION = re.compile(r"^operation (\w+) ticks=(-?\d+\.\d\d) times=\d+ baseline=(\w+): (.*?)\r?$", re.MULTILINE)
 WORK = re.compile(r"^bench: \w+ turns=\d+ ticks=(\d+)\r?$", re.MULTILINE)
@@ -20,9 +20,9 @@ class Failure(Exception):
     """A row cannot be measured; the text says why in one sentence."""
 
 
-def command(guest, way, append):
+def command(guest, way, append, memory=MEMORY):
     how = ["--native"] if way == NATIVE else ["--engine", way, "--stats"]
-    return ["./ringfence", "run", str(guest), *how, *MACHINE, "--append", append]
+    return ["./ringfence", "run", str(guest), *how, "--deterministic", "--memory", f"{memory}M", "--append", append]
 
 
 def log_of(words, timeout, good):
@@ -33,9 +33,9 @@ def log_of(words, timeout, good):
         return log.read_text(errors="replace")
 
 
-def run(guest, way, append, timeout):
+def run(guest, way, append, timeout, memory=MEMORY):
     """What the guest said and what the hypervisor counted."""
-    text, errors = execute(command(guest, way, append), timeout, 0)
+    text, errors = execute(command(guest, way, append, memory), timeout, 0)
     return text, {name: int(value) for name, value in COUNTER.findall(errors)}
 
 
