@@ -61,6 +61,13 @@ def test_a_run_that_lacks_a_row_is_a_failure(monkeypatch):
         linux.measure(Path("nowhere"), runs.NATIVE)
 
 
+def test_what_the_guest_says_of_a_failure_counts(tmp_path):
+    log = tmp_path / "log"
+    assert runs.explained(runs.Failure("status 35"), log) == "status 35"
+    log.write_text("ringfence: info guest: begin fork\r\nringfence: info guest: failed true\r\n")
+    assert runs.explained(runs.Failure("status 35"), log) == "in the guest, true failed"
+
+
 def test_without_linux_its_rows_say_so_and_the_others_go_on(monkeypatch, tmp_path, capsys):
     text = "operation in ticks=1.00 times=1000 baseline=empty: a port\r\n"
     monkeypatch.setattr(runs, "run", lambda *_: (text, {"world_switches": 0}))

@@ -13,6 +13,7 @@ MEMORY = 64  # MB
 
 OPERATION = re.compile(r"^operation (\w+) ticks=(-?\d+\.\d\d) times=\d+ baseline=(\w+): (.*?)\r?$", re.MULTILINE)
 WORK = re.compile(r"^bench: \w+ turns=\d+ ticks=(\d+)\r?$", re.MULTILINE)
+FAILED = re.compile(r"guest: failed (.*?)\r?$", re.MULTILINE)
 COUNTER = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
@@ -29,8 +30,17 @@ def log_of(words, timeout, good):
     """The log of a run that has to end with the status `good`."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         log = Path(folder) / "log"
-        execute([*words, "--log", str(log)], timeout, good)
+        try:
+            execute([*words, "--log", str(log)], timeout, good)
+        except Failure as failure:
+            raise Failure(explained(failure, log)) from None
         return log.read_text(errors="replace")
+
+
+def explained(failure, log):
+    """What the guest says of it itself is nearer to the reason than the last line of its console."""
+    said = FAILED.findall(log.read_text(errors="replace")) if log.exists() else []
+    return f"in the guest, {said[-1]} failed" if said else str(failure)
 
 
 def run(guest, way, append, timeout, memory=MEMORY):
