@@ -23,7 +23,7 @@ sys.exit(main.main(sys.argv[2:]))
 
 def test_a_large_guest_gets_room_for_records_of_its_memory():
     small, large = (plan.memory_beside_guest(plan.Plan(), memory) for memory in (32, 2048))
-    assert (small, large) == (plan.MEMORY_OF_HYPERVISOR + 1, plan.MEMORY_OF_HYPERVISOR + 33)
+    assert (small, large) == (plan.MEMORY_OF_HYPERVISOR + 3, plan.MEMORY_OF_HYPERVISOR + 129)
 
 
 def boot(hypervisor, *arguments, command="boot"):

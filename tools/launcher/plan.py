@@ -16,7 +16,7 @@ MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
 SECTOR = 512
 MEMORY_OF_HYPERVISOR = 32  # MB
-GUEST_PER_RECORDS = 64  # MB of a guest for one of records
+GUEST_PER_RECORDS = 16  # MB of a guest for one of records
 
 
 @dataclass(frozen=True)
