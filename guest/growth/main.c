@@ -142,7 +142,7 @@ static uint32_t growth_size(const char *text, uint32_t most)
 	uint32_t size = 0;
 	while (text && *text >= '0' && *text <= '9' && size <= most)
 		size = size * 10 + (uint32_t)(*text++ - '0');
-	if (!size || size > most || (*text && *text != ' '))
+	if (!text || !size || size > most || (*text && *text != ' '))
 		growth_fail("size=N is a number that is not too large for this");
 	return size;
 }
