@@ -17,6 +17,7 @@ struct options {
 
 /* In the order of the words in options.def. */
 enum { OPTION_YES, OPTION_NO }; /* of all that ask whether, and mostly are */
+enum { OPTION_ACCOUNT_NO, OPTION_ACCOUNT_COUNTERS, OPTION_ACCOUNT_CAUSES };
 enum { OPTION_AT_END_HALT, OPTION_AT_END_OFF };
 enum {
 	OPTION_CANARIES_NO,

@@ -4,6 +4,7 @@
 #include "monitor/instructions/interpret.h"
 #include "monitor/memory/linear.h"
 #include "monitor/memory/page_walk.h"
+#include "monitor/run/account.h"
 #include "monitor/state/fault.h"
 
 /* The bits of a page fault's error code that say what the access was. */
@@ -16,11 +17,18 @@ static void reflect_page_fault(struct vcpu *vcpu, gva_t at, uint32_t error)
 	events_deliver(vcpu);
 }
 
+static const enum cause causes[] = {
+        [SHADOW_MAPPED] = CAUSE_page_filled,
+        [SHADOW_TRUE_FAULT] = CAUSE_page_true,
+        [SHADOW_EMULATE] = CAUSE_page_emulated,
+};
+
 struct answer_look answer_look(struct vcpu *vcpu, gva_t at, uint32_t error)
 {
 	struct answer_look look;
 
 	look.result = shadow_fault(vcpu, at, error & ACCESS_BITS, &look.error);
+	account_name(causes[look.result]);
 	return look;
 }
 
@@ -45,6 +53,12 @@ static void answer_step(struct vcpu *vcpu)
 	events_complete_slowly(vcpu);
 }
 
+static void interpret_named(struct vcpu *vcpu)
+{
+	account_name_instruction(vcpu);
+	interpret_instruction(vcpu);
+}
+
 /* Whatever a guest's instruction ran into, the interpreter finds out whether the guest would have,
  * too. */
 void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
@@ -57,6 +71,6 @@ void answer_trap(struct vcpu *vcpu, struct trap_frame *frame, gva_t address)
 	} else if (frame->vector == TRAP_DEBUG) {
 		answer_step(vcpu);
 	} else {
-		interpret_instruction(vcpu);
+		interpret_named(vcpu);
 	}
 }

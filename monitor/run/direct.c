@@ -12,9 +12,11 @@
 #include "monitor/cpu/events.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
+#include "monitor/run/account.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/run/world.h"
 #include "monitor/state/stop.h"
+#include "monitor/translator/translator.h"
 
 /* What the guest has in the real EFLAGS while it runs: all that its own popf can change there and
  * that changes nothing of ours. TF is not among what is given, for stepping is interpreted; but it
@@ -287,10 +289,23 @@ void direct_take_user(const struct direct *direct, struct vcpu *vcpu)
 	take_segments_of_user(vcpu, frame);
 }
 
+static enum cause cause_of(uint32_t vector)
+{
+	if (vector == TRAP_PAGE_FAULT)
+		return CAUSE_page_fault;
+	if (vector == TRANSLATOR_VECTOR_CALLOUT)
+		return CAUSE_callout;
+	if (vector == TRANSLATOR_VECTOR_EXIT)
+		return CAUSE_block_exit;
+	return vector < TRAP_EXCEPTIONS ? CAUSE_trap : CAUSE_interrupt;
+}
+
 bool direct_enter(struct direct *direct, struct vcpu *vcpu)
 {
 	statistics_count(world_switches);
+	account_begin(CAUSE_guest);
 	if (world_enter(&direct->slot)) {
+		account_begin(cause_of(direct->slot.area->frame.vector));
 		direct->traps[direct->slot.area->frame.vector]++;
 		return true;
 	}

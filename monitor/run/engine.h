@@ -7,6 +7,7 @@
 
 #include "monitor/cpu/events.h"
 #include "monitor/instructions/interpret.h"
+#include "monitor/run/account.h"
 #include "monitor/run/machine.h"
 
 /* Guest instructions between two looks at the clock, where instructions are counted: well below a
@@ -42,8 +43,9 @@ static inline bool engine_has_to_return(struct machine *machine, uint32_t access
  * and everything is to be looked at anew. */
 static inline bool engine_take_events(struct vcpu *vcpu)
 {
+	account_begin(CAUSE_return);
 	if (!vcpu->interrupt_shadow && !vcpu->debug_shadow)
-		return events_take_interrupt(vcpu);
+		return account_delivery(events_take_interrupt(vcpu));
 	/* A shadow covers one instruction, so that one alone is done. */
 	interpret_step(vcpu);
 	return true;

@@ -1,6 +1,7 @@
 #include "monitor/run/engine_interpret.h"
 
 #include "monitor/instructions/interpret.h"
+#include "monitor/run/account.h"
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {
@@ -20,6 +21,7 @@ static enum exit_reason run(struct machine *machine)
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct vm *vm = &machine->vm;
 
+	account_begin(CAUSE_interpreted);
 	for (uint32_t done = 0; done < ENGINE_SLICE;) {
 		if (machine_has_ended(machine))
 			return vm->exit;

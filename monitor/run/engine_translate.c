@@ -6,9 +6,11 @@
 #include "kernel/page_tables.h"
 #include "kernel/print.h"
 #include "kernel/probes.h"
+#include "kernel/statistics.h"
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/instructions/interpret.h"
+#include "monitor/run/account.h"
 #include "monitor/run/answer.h"
 #include "monitor/run/describe.h"
 #include "monitor/run/real_unit.h"
@@ -125,6 +127,7 @@ static void answer(struct machine *machine, struct trap_frame *frame, gva_t addr
 	struct vcpu *vcpu = &machine->vm.vcpu;
 
 	if (result == TRANSLATED_INTERPRET) {
+		account_name_instruction(vcpu);
 		interpret_step(vcpu);
 	} else if (result == TRANSLATED_PUSH) {
 		if (translated_look(&machine->translated, vcpu, frame, address)->result !=
@@ -172,10 +175,13 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
  * come after it. */
 static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted)
 {
+	uint64_t blocks = statistics[STATISTIC_blocks_translated];
 	uint32_t offset;
 
 	if (!translated_find(&machine->translated, &machine->vm.vcpu, &offset))
 		return false;
+	if (statistics[STATISTIC_blocks_translated] != blocks)
+		account_name(CAUSE_translation);
 	if (is_in_lockstep(machine))
 		lockstep_rehearse(&machine->lockstep, &machine->vm.vcpu, offset);
 	enter(machine, &offset, seen, interrupted);
@@ -204,6 +210,7 @@ static uint32_t turn(struct machine *machine, uint32_t seen, uint32_t most, bool
 		                   vcpu->segments[VCPU_CS].base + vcpu->eip);
 	if ((vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, interrupted))
 		return 0;
+	account_begin(CAUSE_interpreted);
 	return interpret_run(vcpu, vcpu->cpl == 3 ? most : 1);
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernel/interrupts.h"
 #include "monitor/instructions/interpret.h"
+#include "monitor/run/account.h"
 
 static bool start(struct machine *machine, char *problem, size_t size)
 {
@@ -11,6 +12,12 @@ static bool start(struct machine *machine, char *problem, size_t size)
 static void stop(struct machine *machine)
 {
 	direct_stop(&machine->direct);
+}
+
+static uint32_t interpret(struct vcpu *vcpu, uint32_t most)
+{
+	account_begin(CAUSE_interpreted);
+	return interpret_run(vcpu, most);
 }
 
 static enum exit_reason run(struct machine *machine)
@@ -26,7 +33,7 @@ static enum exit_reason run(struct machine *machine)
 		if (engine_take_events(vcpu))
 			continue;
 		if (!direct_is_possible(vcpu))
-			done += interpret_run(vcpu, ENGINE_SLICE - done);
+			done += interpret(vcpu, ENGINE_SLICE - done);
 		else if (!engine_run_directly(machine, seen))
 			return EXIT_interrupt;
 	}

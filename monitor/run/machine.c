@@ -16,6 +16,7 @@
 #include "monitor/devices/virtual_time.h"
 #include "monitor/devices/acpi_tables.h"
 #include "monitor/memory/guest_memory.h"
+#include "monitor/run/account.h"
 #include "monitor/run/engine.h"
 #include "monitor/run/real_unit.h"
 #include "monitor/state/stop.h"
@@ -70,8 +71,8 @@ static void transmit(void *machine, uint8_t byte)
 
 static void hand_out_debug_line(void *machine, const char *line, unsigned int length)
 {
-	(void)machine;
 	log_info("guest", "%.*s", (int)length, line);
+	account_report(&((struct machine *)machine)->vm.vcpu);
 }
 
 static void report_unknown_port(void *owner, const struct bus_unknown *access)

@@ -9,6 +9,7 @@
 #include "kernel/traps.h"
 #include "kernel/x86.h"
 #include "monitor/devices/virtual_time.h"
+#include "monitor/run/account.h"
 #include "monitor/run/engine.h"
 
 static void do_nothing(struct timer *timer)
@@ -36,6 +37,7 @@ static void wait_for_interrupt(struct machine *machine)
 	struct timer timer = {.expired = do_nothing};
 	uint64_t due = machine_next_due(machine);
 
+	account_begin(CAUSE_halt);
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
@@ -132,10 +134,12 @@ static void report_accesses(const struct machine *machine)
 
 void run(struct machine *machine)
 {
+	account_start();
 	sampler_start(&machine->sampler, options.profile);
 	while (!machine->vm.ended) {
 		/* Before the chips are looked at: an alarm that rings from here on is not missed.
 		 */
+		account_begin(CAUSE_chips);
 		machine->interrupts_seen = interrupts_seen();
 		machine_advance(machine);
 		set_alarm(machine);
@@ -146,6 +150,7 @@ void run(struct machine *machine)
 	sampler_stop(&machine->sampler);
 	clock_cancel_timer(&machine->alarm);
 	statistics[STATISTIC_guest_instructions] += machine->vm.vcpu.instructions;
+	account_report(&machine->vm.vcpu);
 	report_exits(machine);
 	report_accesses(machine);
 	coverage_report(&machine->translated.coverage, &machine->translated.translator);

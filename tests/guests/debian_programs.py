@@ -72,7 +72,7 @@ def test_memtest_starts_testing_and_finds_no_error(on, way):
 
 
 def test_where_limits_are_not_enforced_memtest_leaves_no_room():
-    """It maps all of its 4 GB: row M7 of docs/limitations.md."""
+    """It maps all of its 4 GB: row M9 of docs/limitations.md."""
     terminal = start("memtest", "--engine", "translate", "--append", "console=ttyS0")
     terminal.expect_exact("the guest uses all of its address space")
     terminal.expect(pexpect.EOF)

@@ -6,6 +6,8 @@ import sys
 import pytest
 from launcher_support import LIMIT, MACHINES, ROOT, assemble, one_sentence
 
+from launcher import plan  # noqa: E402
+
 CONSOLE = b"the console comes last, after the end of the log\r\n" * 40 + b"last words\r\n"
 
 # The launcher, told to take the file in its first argument for the hypervisor.
@@ -17,6 +19,11 @@ from launcher import main, plan
 plan.HYPERVISOR = plan.MENU_ISO = Path(sys.argv[1])
 sys.exit(main.main(sys.argv[2:]))
 """
+
+
+def test_a_large_guest_gets_room_for_records_of_its_memory():
+    small, large = (plan.memory_beside_guest(plan.Plan(), memory) for memory in (32, 2048))
+    assert (small, large) == (plan.MEMORY_OF_HYPERVISOR + 3, plan.MEMORY_OF_HYPERVISOR + 129)
 
 
 def boot(hypervisor, *arguments, command="boot"):

@@ -8,7 +8,7 @@ from .bochs import Bochs
 from .doctor import run_doctor
 from .errors import STATUS_BAD_INPUT, UserError
 from .options import one_line, parse
-from .plan import memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, plan_native
+from .plan import ROOT, memory_beside_guest, plan_guest, plan_hypervisor, plan_menu, plan_native
 from .qemu import Qemu
 from .report import REPORTS, report_options, run_report
 from .session import run_session
@@ -32,6 +32,8 @@ def main(arguments):
 
 
 def _command(arguments):
+    if arguments[:1] == ["bench"]:
+        return subprocess.run([ROOT / "tools" / "bench", *arguments[1:]], check=False).returncode
     options = parse(arguments)
     if options.command == "doctor":
         return run_doctor()

@@ -87,7 +87,7 @@ def parse(arguments):
     parser = _build_parser()
     options = parser.parse_args(_join_values(arguments))
     if options.command is None:
-        parser.error("expected a command: run, coverage, profile, boot or doctor")
+        parser.error("expected a command: run, coverage, profile, bench, boot or doctor")
     if options.command != "doctor":
         _check(options)
     return options
@@ -108,6 +108,7 @@ def _build_parser():
     )
     _add_common(run)
     _add_reports(commands)
+    commands.add_parser("bench", help="measure the project's guests natively and under each engine; options of its own")
     boot = commands.add_parser(
         "boot",
         help="start the hypervisor alone: its report on processor and memory",

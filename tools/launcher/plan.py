@@ -15,7 +15,7 @@ HYPERVISOR = ROOT / "build" / "ringfence.elf"
 MENU_ISO = ROOT / "build" / "ringfence.iso"
 LONGEST_NAME = 64
 SECTOR = 512
-MEMORY_OF_HYPERVISOR = 24  # MB
+MEMORY_OF_HYPERVISOR = 32  # MB
 LARGEST_SHADOW = 32  # MB, monitor/run/direct.c: at most 4096 pages of shadow tables, with 4 KB of links each
 
 

@@ -3,6 +3,7 @@
 import html
 import math
 
+from . import growth, linux
 from .marks import PUBLISHED
 
 NAMES = ("trap", "interpret", "translate")
@@ -24,6 +25,10 @@ def ratio(row, way):
 
 def tables(results):
     """(heading, sentence, header, rows) for each table."""
+    if results["linux"]:
+        yield linux_table(results["linux"])
+    if results["causes"]:
+        yield causes_table(results)
     yield (
         "Operations",
         "Instructions for one, and entries into ring 0 in brackets.",
@@ -72,6 +77,69 @@ def tables(results):
         )
 
 
+def millions(ticks):
+    return f"{ticks / 1e6:,.1f}"
+
+
+def per_native(row, ticks):
+    return f"{ticks / row['native']['ticks']:,.2f}x" if "native" in row else "?"
+
+
+def linux_cells(name, row):
+    what, _, peers, goal = linux.ROWS[name]
+    mine = row.get("translate")
+    cells = [what, millions(row["native"]["ticks"]) if "native" in row else "?"]
+    if mine:
+        cells += [millions(mine["ticks"]), per_native(row, mine["ticks"]), number(mine["entries"]), per_native(row, linux.weighted(mine))]
+    else:
+        cells += ["?"] * 4
+    return cells + [f"{goal:g}x", *(f"{figure:g}x" for figure in peers)]
+
+
+def linux_table(rows):
+    return (
+        "Linux",
+        "Debian's unmodified Linux for i686 with busybox, 128 MB. Instructions in millions, ratio to native, and entries into ring 0; "
+        f"`weighted` counts {linux.ENTRY_WEIGHT} more for each entry. The goal and the peers are quoted from the project's planning "
+        "figures, not measured here; they were measured on another start of the same kernel.",
+        ["work", "native, M", "translate, M", "ratio", "entries", "weighted", "goal (quoted)"]
+        + [f"{peer} (quoted)" for peer in linux.PEERS],
+        [linux_cells(name, row) for name, row in rows.items()],
+    )
+
+
+def guest_parts(name, causes, results):
+    """What ran in the guest's world, in two: as many instructions as natively, and what translation has added."""
+    native = results["linux"].get(name, {}).get("native", {}).get("ticks")
+    parts = {cause: one["ticks"] for cause, one in causes.items()}
+    if native is not None and parts.get("guest", 0) > native:
+        parts["added by translation"] = parts.pop("guest") - native
+        parts["as many as natively"] = native
+    return parts
+
+
+def causes_table(results):
+    split = {name: guest_parts(name, causes, results) for name, causes in results["causes"].items()}
+    total = {}
+    for parts in split.values():
+        for cause, ticks in parts.items():
+            total[cause] = max(total.get(cause, 0), ticks / sum(parts.values()))
+    shown = sorted((cause for cause, share in total.items() if share >= 0.005), key=lambda cause: -total[cause])
+    rows = [[cause, *(millions(parts.get(cause, 0)) for parts in split.values())] for cause in shown]
+    rows.append(["all else", *(millions(sum(t for c, t in parts.items() if c not in shown)) for parts in split.values())])
+    rows.append(["**sum**", *(millions(sum(parts.values())) for parts in split.values())])
+    measured = [results["linux"].get(name, {}).get("translate", {}).get("ticks") for name in split]
+    rows.append(["measured without the account", *("?" if ticks is None else millions(ticks) for ticks in measured)])
+    return (
+        "Where the instructions go",
+        "Millions of instructions under translate, by cause; what is below 0.5 % of every row is `all else`. An instruction's name is "
+        "a callout or trap that interprets it. Measured by a run of its own, which keeps the account (boot option `account=causes`); "
+        "what keeping it costs is left out.",
+        ["cause", *split],
+        rows,
+    )
+
+
 def cell(measured):
     entries = f" ({number(measured['entries'])})" if "entries" in measured else ""
     return number(measured.get("ticks")) + entries
@@ -94,15 +162,18 @@ def about(results):
     ]
 
 
+def markdown_table(header, rows):
+    return [f"| {' | '.join(header)} |", "| --- " * len(header) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
 def markdown(results):
     lines = ["# Benchmarks", "", *about(results), ""]
     for heading, sentence, header, rows in tables(results):
-        lines += [f"## {heading}", "", sentence, "", f"| {' | '.join(header)} |", "| --- " * len(header) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
+        lines += [f"## {heading}", "", sentence, "", *markdown_table(header, rows), ""]
     return "\n".join(lines)
 
 
-def page(results):
+def page(results, drawn):
     parts = ["<!doctype html><meta charset='utf-8'><title>Ringfence: benchmarks</title>", STYLE, "<h1>Benchmarks</h1>"]
     parts += [f"<p>{plain(sentence)}</p>" for sentence in about(results)]
     for heading, sentence, header, rows in tables(results):
@@ -112,6 +183,11 @@ def page(results):
         parts.append("</tr></table>")
         if heading == "Operations":
             parts.append(picture(results))
+        if heading == "Linux":
+            parts.append(drawn["benchmarks.svg"])
+    for name, (_, what, why) in growth.GROWTHS.items():
+        if f"growth-{name}.svg" in drawn:
+            parts.append(f"<h2>How cost grows: {what}</h2>{drawn[f'growth-{name}.svg']}<p>{plain(why)}</p>")
     return "\n".join(parts) + "\n"
 
 

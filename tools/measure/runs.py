@@ -2,15 +2,18 @@
 
 import re
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = "native"
-MACHINE = ["--deterministic", "--memory", "64M"]
+tree = ROOT  # whose ./ringfence and guests are run: another revision's where two are compared
+MEMORY = 64  # MB
 
 OPERATION = re.compile(r"^operation (\w+) ticks=(-?\d+\.\d\d) times=\d+ baseline=(\w+): (.*?)\r?$", re.MULTILINE)
 WORK = re.compile(r"^bench: \w+ turns=\d+ ticks=(\d+)\r?$", re.MULTILINE)
+FAILED = re.compile(r"guest: failed (.*?)\r?$", re.MULTILINE)
 COUNTER = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
@@ -18,24 +21,46 @@ class Failure(Exception):
     """A row cannot be measured; the text says why in one sentence."""
 
 
-def command(guest, way, append):
+def command(guest, way, append, memory=MEMORY):
     how = ["--native"] if way == NATIVE else ["--engine", way, "--stats"]
-    return ["./ringfence", "run", str(guest), *how, *MACHINE, "--append", append]
+    return ["./ringfence", "run", str(guest), *how, "--deterministic", "--memory", f"{memory}M", "--append", append]
 
 
-def run(guest, way, append, timeout):
+def log_of(words, timeout, good):
+    """The log of a run that has to end with the status `good`."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        log = Path(folder) / "log"
+        try:
+            execute([*words, "--log", str(log)], timeout, good)
+        except Failure as failure:
+            raise Failure(explained(failure, log)) from None
+        return log.read_text(errors="replace")
+
+
+def explained(failure, log):
+    """What the guest says of it itself is nearer to the reason than the last line of its console."""
+    said = FAILED.findall(log.read_text(errors="replace")) if log.exists() else []
+    return f"in the guest, {said[-1]} failed" if said else str(failure)
+
+
+def run(guest, way, append, timeout, memory=MEMORY):
     """What the guest said and what the hypervisor counted."""
-    words = command(guest, way, append)
+    text, errors = execute(command(guest, way, append, memory), timeout, 0)
+    return text, {name: int(value) for name, value in COUNTER.findall(errors)}
+
+
+def execute(words, timeout, good):
+    """Both outputs of a run; a Failure with the last sentence when it ends otherwise."""
     began = time.monotonic()
-    done = subprocess.run([*words, "--timeout", str(timeout)], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    done = subprocess.run([*words, "--timeout", str(timeout)], cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     text, errors = done.stdout.decode("latin1"), done.stderr.decode("latin1")
     if done.returncode == 124:
         raise Failure(f"no end within {timeout} seconds")
-    if done.returncode:
+    if done.returncode != good:
         sentences = [line for line in errors.splitlines() if line.startswith("ringfence: ")]
         said = (sentences or text.strip().splitlines() or ["it said nothing"])[-1]
         raise Failure(f"status {done.returncode} after {time.monotonic() - began:.0f} seconds: {said}")
-    return text, {name: int(value) for name, value in COUNTER.findall(errors)}
+    return text, errors
 
 
 def operations(guest, timeout):
