@@ -45,8 +45,8 @@ uint32_t shadow_root(struct vcpu *vcpu);
  * with *error. SHADOW_EMULATE: the access is allowed, but only the interpreter can do it. */
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error);
 
-/* After SHADOW_EMULATE: the page that a write could not go to because it is watched and nothing else,
- * as the host sees it. NULL: there was another reason. */
+/* After SHADOW_EMULATE: the page that a write could not go to because it is watched and nothing
+ * else, as the host sees it. NULL: there was another reason. */
 const uint8_t *shadow_watched_page(const struct vm *vm);
 
 /* These two directory entries are in every root at `slot`, which is a multiple of 4 MB, and nothing

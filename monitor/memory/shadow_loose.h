@@ -1,10 +1,10 @@
 /* Tables let loose: the guest may write to them without the host, until it flushes.
  *
  * A real processor need not notice a change of a table before the next flush, and what the guest
- * has just made accessible costs a fault, which looks at the table again. So a table that is written
- * to is watched no longer; its shadow may then be what a translation buffer may be, old but once
- * right. With the guest's next full flush each entry that is there is worked out anew, and the table
- * is watched again. Directories are never loose, nor what others watch as well. */
+ * has just made accessible costs a fault, which looks at the table again. So a table that is
+ * written to is watched no longer; its shadow may then be what a translation buffer may be, old but
+ * once right. With the guest's next full flush each entry that is there is worked out anew, and the
+ * table is watched again. Directories are never loose, nor what others watch as well. */
 #ifndef MONITOR_MEMORY_SHADOW_LOOSE_H
 #define MONITOR_MEMORY_SHADOW_LOOSE_H
 

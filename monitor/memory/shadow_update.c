@@ -184,8 +184,8 @@ static bool leads_to(const struct shadow_page *directory, uint32_t index,
 	       ((uint32_t)directory->entries[index] & SHADOW_ADDRESS) == table->machine;
 }
 
-static uint64_t entry_for(struct shadow *shadow, const struct shadow_page *directory, uint32_t index,
-                          struct shadow_page *table, uint64_t rights)
+static uint64_t entry_for(struct shadow *shadow, const struct shadow_page *directory,
+                          uint32_t index, struct shadow_page *table, uint64_t rights)
 {
 	if (table->loose && !leads_to(directory, index, table))
 		shadow_loose_refresh(shadow, table);

@@ -26,7 +26,6 @@ bool inline_callout(struct emit *emit, const struct instruction *in, const uint8
 	return true;
 }
 
-
 bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)in, (void)bytes;

@@ -134,14 +134,18 @@ static void take_back_page(struct translator *t, uint32_t page)
 }
 
 /* Where an accessed bit has to be set again the next fetch goes through the host, which sets it. */
-static bool is_mapped(struct vcpu *vcpu, const struct block_page *page)
+static bool is_mapped(struct translator *t, struct vcpu *vcpu, struct block_page *page)
 {
 	struct page_walk found;
 	uint32_t error;
+	bool is;
 
-	return page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE),
-	                 PAGE_WALK_FETCH | PAGE_WALK_AGAIN, &found, &error) &&
-	       found.page.value / GUEST_PAGE_SIZE == page->physical;
+	is = page_walk(vcpu, gva(page->linear * GUEST_PAGE_SIZE), PAGE_WALK_FETCH | PAGE_WALK_AGAIN,
+	               &found, &error) &&
+	     found.page.value / GUEST_PAGE_SIZE == page->physical;
+	if (is)
+		note_mapping(t, page, true, found.global);
+	return is;
 }
 
 void invalidate_mark_mapped(struct translator *t, uint32_t number)
@@ -204,7 +208,7 @@ void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
 	if (!t->doubt_all && !t->doubt_local && t->doubt_region == BLOCK_NONE)
 		return;
 	for (uint32_t i = 0; is_any_in_doubt(t) && i < t->page_count; i++)
-		if (is_in_doubt(t, &t->pages[i]) && !is_mapped(vcpu, &t->pages[i]))
+		if (is_in_doubt(t, &t->pages[i]) && !is_mapped(t, vcpu, &t->pages[i]))
 			take_back_page(t, i);
 	t->doubt_all = t->doubt_local = false;
 	t->doubt_region = BLOCK_NONE;

@@ -7,8 +7,8 @@
 /* A page that code is made of; it is watched from now on. There must be room for it. */
 uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physical, bool global);
 
-/* Notes what changes of control registers and flushes mean for mappings, then asks the guest's tables where
- * they are in doubt. */
+/* Notes what changes of control registers and flushes mean for mappings, then asks the guest's
+ * tables where they are in doubt. */
 void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu);
 
 /* Drops a block; marks the pages of one as mapped where they are. */

@@ -123,8 +123,8 @@ struct translator {
 	/* invalidate.c */
 	uint32_t local_pages;                      /* mapped, and not global */
 	uint32_t regions[TRANSLATOR_REGIONS / 32]; /* a bit where a page of code has been */
-	bool doubt_all, doubt_local; /* mappings: of every page, of those that are not global */
-	uint32_t doubt_region;       /* or BLOCK_NONE */
+	bool doubt_all, doubt_local;    /* mappings: of every page, of those that are not global */
+	uint32_t doubt_region;          /* or BLOCK_NONE */
 	uint32_t flushes, page_flushes; /* of the vcpu, when mappings were last known to be good */
 
 	/* breakpoints.c */
@@ -185,9 +185,9 @@ enum translator_place translator_place(const struct translator *t, uint32_t offs
  * TRANSLATOR_RETURNS_SLOW, to user code if `user` says so. Ends with a flush. */
 void translator_open_returns(struct translator *t, uint32_t kernel_cs, bool user);
 
-/* Where the processor is to land, or to be put, when user code gets into the gate, on a stack that is
- * window.from_user, with window.stack for SS; the selectors of CS and SS are in the window before.
- * False when the cache is full. Good until t->generation changes. */
+/* Where the processor is to land, or to be put, when user code gets into the gate, on a stack that
+ * is window.from_user, with window.stack for SS; the selectors of CS and SS are in the window
+ * before. False when the cache is full. Good until t->generation changes. */
 bool translator_make_gate(struct translator *t, const struct translator_gate *gate,
                           uint32_t *offset);
 

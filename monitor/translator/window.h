@@ -3,9 +3,9 @@
  * Its second page holds nothing but the guest's interrupt flag, so that it can be made read-only
  * while an interrupt waits: then only the store that may let it in faults. In the guest world the
  * third page is the second one once more, always writable, for stores that turn interrupts off.
- * Behind it lie tables that ring 1 only reads. Everything before can be overwritten by the guest where
- * the processor does not enforce limits, so the host believes none of it that matters to anybody
- * but this guest. */
+ * Behind it lie tables that ring 1 only reads. Everything before can be overwritten by the guest
+ * where the processor does not enforce limits, so the host believes none of it that matters to
+ * anybody but this guest. */
 #ifndef MONITOR_TRANSLATOR_WINDOW_H
 #define MONITOR_TRANSLATOR_WINDOW_H
 

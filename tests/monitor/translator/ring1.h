@@ -26,9 +26,9 @@
 #define RING1_STACK      0xF9000u
 
 /* What ring 1 is given for RUN_DATA0 and RUN_DATA3, and for the window. */
-#define RING1_TWIN0 0xA1u
-#define RING1_TWIN3 0xA9u
-#define RING1_SELF  0xB1u
+#define RING1_TWIN0    0xA1u
+#define RING1_TWIN3    0xA9u
+#define RING1_SELF     0xB1u
 #define RING1_COUNTERS 0xFA000u /* zeros, unless something is counted */
 #define RING1_COUNTED  1024u    /* blocks */
 
