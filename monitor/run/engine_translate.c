@@ -121,6 +121,20 @@ static void answer_fault(struct machine *machine, const struct trap_frame *frame
 	answer_page_fault(vcpu, address, look);
 }
 
+static void answer_exception(struct machine *machine, struct trap_frame *frame, gva_t address)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+
+	if (frame->vector == TRAP_PAGE_FAULT) {
+		answer_fault(machine, frame, address);
+		return;
+	}
+	if (is_software_interrupt(vcpu, frame))
+		translated_want_gate(&machine->translated,
+		                     (uint8_t)(frame->error >> ERROR_INDEX_SHIFT));
+	answer_trap(vcpu, frame, address);
+}
+
 static void answer(struct machine *machine, struct trap_frame *frame, gva_t address,
                    enum translated_result result)
 {
@@ -129,18 +143,13 @@ static void answer(struct machine *machine, struct trap_frame *frame, gva_t addr
 	if (result == TRANSLATED_INTERPRET) {
 		account_name_instruction(vcpu);
 		interpret_step(vcpu);
-	} else if (result == TRANSLATED_PUSH) {
+	} else if (frame && result == TRANSLATED_PUSH) {
 		if (translated_look(&machine->translated, vcpu, frame, address)->result !=
 		    SHADOW_MAPPED)
 			interpret_step(vcpu);
-	} else if (result == TRANSLATED_TRAP && frame->vector == TRAP_PAGE_FAULT) {
-		answer_fault(machine, frame, address);
 	} else if (frame && result == TRANSLATED_TRAP && frame->vector < TRAP_EXCEPTIONS &&
 	           !direct_is_interrupt(frame)) {
-		if (is_software_interrupt(vcpu, frame))
-			translated_want_gate(&machine->translated,
-			                     (uint8_t)(frame->error >> ERROR_INDEX_SHIFT));
-		answer_trap(vcpu, frame, address);
+		answer_exception(machine, frame, address);
 	}
 }
 

@@ -18,6 +18,23 @@ bool inline_copy_settled(struct emit *emit, const struct instruction *in, const 
 	return true;
 }
 
+#define REPEAT_EQUAL     0xF3
+#define REPEAT_NOT_EQUAL 0xF2
+#define TWO_BYTES        0x0F
+
+/* `rep bsf` is what compilers write, for processors that have tzcnt: ours has not, the real one may. */
+bool inline_copy_bare(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint32_t n = 0;
+
+	emit_before(emit, 0);
+	for (; bytes[n] != TWO_BYTES; n++)
+		if (bytes[n] != REPEAT_EQUAL && bytes[n] != REPEAT_NOT_EQUAL)
+			EMIT(emit, bytes[n]);
+	emit_bytes(emit, bytes + n, in->length - n);
+	return true;
+}
+
 bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)in, (void)bytes;

@@ -9,6 +9,7 @@
 
 /* Each emits what `in` becomes; false when it has to be a callout after all. `bytes` are its own.
  */
+bool inline_copy_bare(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_copy_settled(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes);

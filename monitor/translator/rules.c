@@ -15,6 +15,8 @@
 #define BETTER_iretd  , RULE_iret
 #define BETTER_pop    , RULE_pop_segment
 #define BETTER_rdtsc  , RULE_rdtsc
+#define BETTER_tzcnt  , RULE_copy_bare
+#define BETTER_lzcnt  , RULE_copy_bare
 #define BETTER_push   , RULE_push_segment
 #define BETTER_jmp    , RULE_jmp
 #define BETTER_call   , RULE_call
@@ -163,11 +165,14 @@ static enum rule decide(const struct translator_options *options, const struct i
 		return options->all_memory_callout ? RULE_callout : RULE_iret;
 	if (opcode->class & CLASS_SEGMENT)
 		return choose_load(in, opcode, options->all_memory_callout);
-	if (opcode->class & CLASS_IO || !may_run(options, opcode))
+	if (opcode->class & CLASS_IO ||
+	    (!may_run(options, opcode) && better[in->row] != RULE_copy_bare))
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))
 		return RULE_callout;
+	if (better[in->row] == RULE_copy_bare)
+		return RULE_copy_bare;
 	if (opcode->feature == FEATURE_CX8)
 		return RULE_copy_settled;
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);

@@ -318,6 +318,20 @@ TEST(what_cpuid_denies_is_undefined)
 	CHECK_EQ(ring1_guest->eip, RUN_HANDLERS + 16 * FAULT_UD + 1);
 }
 
+/* rep bsf ebx,eax; rep bsr dx,[5000h]; hlt: without tzcnt and lzcnt these are bsf and bsr. */
+TEST(a_prefix_that_the_guests_processor_ignores)
+{
+	start();
+	run_machine.vm.vcpu.registers[VCPU_EAX] = 0x30;
+	run_write(0xF3, 0x0F, 0xBC, 0xD8, 0xF3, 0x66, 0x0F, 0xBD, 0x15, 0x00, 0x50, 0x00, 0x00,
+	          0xF4);
+	run_machine.ram[0x5000] = 0x40;
+	ring1_run_all_ways();
+	CHECK_EQ(ring1_guest->registers[VCPU_EBX], 4);
+	CHECK_EQ(ring1_guest->registers[VCPU_EDX] & 0xFFFF, 6);
+	CHECK_EQ(ring1.callouts, 1);
+}
+
 TEST(no_instruction_is_undefined)
 {
 	start();
