@@ -329,7 +329,7 @@ static bool skips_store(const struct translated *translated, const struct vcpu *
 
 /* Most page faults need nothing of the guest's state: a page that the shadow had not shown yet, and
  * what is the guest's own where its gate is open. Then it goes on at once. In lockstep each fault
- * is compared first. */
+ * is compared first, and where coverage is counted each turn in ring 3 is noted. */
 static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct trap_frame *frame,
                     gva_t address)
 {
@@ -337,7 +337,7 @@ static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct tra
 
 	translated->has_looked = false;
 	if (frame->vector != TRAP_PAGE_FAULT || is_flag(translated, address) ||
-	    translated->translator.setup.options.repeatable)
+	    translated->translator.setup.options.repeatable || translated->coverage.user_pages)
 		return false;
 	look = translated_look(translated, vcpu, frame, address);
 	if (look->result == SHADOW_EMULATE)

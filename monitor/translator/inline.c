@@ -22,7 +22,8 @@ bool inline_copy_settled(struct emit *emit, const struct instruction *in, const 
 #define REPEAT_NOT_EQUAL 0xF2
 #define TWO_BYTES        0x0F
 
-/* `rep bsf` is what compilers write, for processors that have tzcnt: ours has not, the real one may. */
+/* `rep bsf` is what compilers write, for processors that have tzcnt: ours has not, the real one
+ * may. */
 bool inline_copy_bare(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	uint32_t n = 0;

@@ -23,7 +23,9 @@ sys.exit(main.main(sys.argv[2:]))
 
 def test_a_large_guest_gets_room_for_records_of_its_memory():
     small, large = (plan.memory_beside_guest(plan.Plan(), memory) for memory in (32, 2048))
-    assert (small, large) == (plan.MEMORY_OF_HYPERVISOR + 3, plan.MEMORY_OF_HYPERVISOR + 129)
+    records, files = 2048 // 512, 1
+    assert small == plan.MEMORY_OF_HYPERVISOR + 32 // 16 + files
+    assert large == plan.MEMORY_OF_HYPERVISOR + plan.LARGEST_SHADOW + records + files
 
 
 def boot(hypervisor, *arguments, command="boot"):

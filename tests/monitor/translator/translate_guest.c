@@ -30,7 +30,7 @@
 #define IMAGE_MAX     (16u << 20)
 #define CACHE_SIZE    (1u << 20)
 #define SLOT          0xE0000000u
-#define WINDOW        (SLOT + 0x1FE000u) /* its entries in the buffer are not those of the cache */
+#define WINDOW        (SLOT + 0x1FD000u) /* its entries in the buffer are not those of the cache */
 #define TICK_NS       20
 #define LOOK_EVERY    256 /* instructions between two looks at the chips */
 #define INPUT_FROM    3000000u
