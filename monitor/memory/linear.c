@@ -45,13 +45,13 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 	uint32_t region = at.value >> LARGE_SHIFT;
 	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
 
-	if (!entry->listed)
+	if (!entry->listed && !found->global)
 		vcpu->tlb_listed[vcpu->tlb_listed_count++] = (uint16_t)(entry - vcpu->tlb);
 	*entry = (struct vcpu_tlb_entry){
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
 	        .global = found->global,
-	        .listed = true,
+	        .listed = entry->listed || !found->global,
 	        .page = found->page.value,
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
@@ -291,23 +291,31 @@ void linear_flush_page(struct vcpu *vcpu, gva_t at)
 		shadow_invalidate_page(vcpu, at);
 }
 
-/* Only what was filled is looked at: between two loads of CR3 that is little. */
-void linear_flush(struct vcpu *vcpu, bool globals_too)
+/* What is global stays, or has been put in the place of what was not. */
+static void flush_listed(struct vcpu *vcpu)
 {
-	uint32_t kept = 0;
-
-	vcpu->flushes++;
 	for (uint32_t i = 0; i < vcpu->tlb_listed_count; i++) {
 		struct vcpu_tlb_entry *entry = &vcpu->tlb[vcpu->tlb_listed[i]];
 
-		if (!globals_too && entry->global && entry->tag) {
-			vcpu->tlb_listed[kept++] = vcpu->tlb_listed[i];
-			continue;
-		}
-		forget(entry);
 		entry->listed = false;
+		if (!entry->global)
+			forget(entry);
 	}
-	vcpu->tlb_listed_count = kept;
+	vcpu->tlb_listed_count = 0;
+}
+
+static void flush_all(struct vcpu *vcpu)
+{
+	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
+		forget(&vcpu->tlb[i]);
+	memset(vcpu->tlb_large, 0, sizeof(vcpu->tlb_large));
+}
+
+/* Between two loads of CR3 little is filled that is not global. */
+void linear_flush(struct vcpu *vcpu, bool globals_too)
+{
+	vcpu->flushes++;
+	flush_listed(vcpu);
 	if (globals_too)
-		memset(vcpu->tlb_large, 0, sizeof(vcpu->tlb_large));
+		flush_all(vcpu);
 }

@@ -297,6 +297,8 @@ static enum cause cause_of(uint32_t vector)
 		return CAUSE_callout;
 	if (vector == TRANSLATOR_VECTOR_EXIT)
 		return CAUSE_block_exit;
+	if (vector == TRANSLATOR_VECTOR_CR3)
+		return CAUSE_load_cr3;
 	return vector < TRAP_EXCEPTIONS ? CAUSE_trap : CAUSE_interrupt;
 }
 

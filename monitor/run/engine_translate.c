@@ -110,15 +110,22 @@ static void compare(struct machine *machine, uint32_t offset)
 		stop_at_difference(machine, offset, problem);
 }
 
+/* In translated code an access may be one of ours, in the place of the guest's: the interpreter
+ * finds out which fault the guest's instruction has. */
 static void answer_fault(struct machine *machine, const struct trap_frame *frame, gva_t address)
 {
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct answer_look *look =
 	        translated_look(&machine->translated, vcpu, frame, address);
 
-	if (look->result == SHADOW_TRUE_FAULT && vcpu->cpl == 3)
+	if (look->result != SHADOW_TRUE_FAULT) {
+		answer_page_fault(vcpu, address, look);
+	} else if (vcpu->cpl == 3) {
 		translated_want_gate(&machine->translated, TRAP_PAGE_FAULT);
-	answer_page_fault(vcpu, address, look);
+		answer_page_fault(vcpu, address, look);
+	} else {
+		interpret_instruction(vcpu);
+	}
 }
 
 static void answer_exception(struct machine *machine, struct trap_frame *frame, gva_t address)

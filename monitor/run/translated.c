@@ -7,8 +7,10 @@
 #include "kernel/statistics.h"
 #include "kernel/x86.h"
 #include "monitor/cpu/compression.h"
+#include "monitor/cpu/control.h"
 #include "monitor/cpu/events.h"
 #include "monitor/cpu/shadow_tables.h"
+#include "monitor/memory/page_walk.h"
 #include "monitor/memory/shadow.h"
 #include "monitor/memory/watch.h"
 #include "monitor/run/listing.h"
@@ -90,6 +92,7 @@ bool translated_start(struct translated *translated, struct direct *direct, stru
 	translated->interrupts = options.stress & OPTION_STRESS_INTERRUPTS;
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_CALLOUT);
 	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_EXIT);
+	slot_open_vector(&direct->slot, TRANSLATOR_VECTOR_CR3);
 	watch_register(vm, WATCH_CODE, on_written);
 	watch_register(vm, WATCH_GATES, on_gate_written);
 	direct->tables.taken_out = on_descriptor_taken_out;
@@ -228,6 +231,12 @@ static enum translated_result leave_kernel(struct translated *translated, struct
 	take_kernel_segments(translated, vcpu);
 	translator_store_window(translator, vcpu, frame->eflags);
 	switch (frame->vector) {
+	case TRANSLATOR_VECTOR_CR3:
+		if (translated->is_done) {
+			translator_recover(translator, frame->eip, vcpu);
+			return TRANSLATED_GO_ON;
+		}
+		__attribute__((fallthrough));
 	case TRANSLATOR_VECTOR_CALLOUT:
 		statistics_count(callouts);
 		translator_at_callout(translator, frame->eip, vcpu);
@@ -259,7 +268,7 @@ static enum translated_result leave(struct translated *translated, struct vcpu *
 		return TRANSLATED_TRAP;
 	}
 	direct_take_registers(vcpu, frame);
-	if (frame->vector == TRANSLATOR_VECTOR_CALLOUT || frame->vector == TRANSLATOR_VECTOR_EXIT)
+	if (frame->vector >= TRANSLATOR_VECTOR_CALLOUT && frame->vector <= TRANSLATOR_VECTOR_CR3)
 		offset -= CHAIN_STUB_SIZE;
 	place = translator_place(&translated->translator, offset);
 	if (place == TRANSLATOR_IN_KERNEL)
@@ -313,7 +322,7 @@ static void put_in_gate(const struct translated *translated, struct vcpu *vcpu,
 }
 
 /* Kernel code stores where it may, but for the watch, what is there. */
-static bool skips_store(const struct translated *translated, const struct vcpu *vcpu,
+static bool skips_store(struct translated *translated, const struct vcpu *vcpu,
                         struct trap_frame *frame, gva_t address)
 {
 	const uint8_t *page = shadow_watched_page(vcpu->vm);
@@ -323,21 +332,38 @@ static bool skips_store(const struct translated *translated, const struct vcpu *
 	    frame->eip > SLOT_CACHE_SIZE - SILENT_STORE_MAX)
 		return false;
 	length = silent_store_length(frame, translated->direct->slot.cache + frame->eip, page + at);
+	if (!length || translator_note_silent(&translated->translator, frame->eip))
+		return false;
 	frame->eip += length;
-	return length;
+	return true;
+}
+
+/* A load of CR3 needs nothing of the guest's state either, where its code stays in place. What was
+ * read from the guest's descriptor tables is looked at as before any entry. */
+static bool loads_cr3(struct translated *translated, struct vcpu *vcpu)
+{
+	struct translator_window *window = translated->translator.setup.window;
+	uint64_t pdptes[4];
+
+	if (vcpu->cr4 & VCPU_CR4_PAE && !page_walk_read_pdptes(vcpu, window->operand, pdptes))
+		return false;
+	statistics_count(cr3_loads);
+	control_write_cr(vcpu, 3, window->operand);
+	window->cr[3] = vcpu->cr3;
+	shadow_tables_follow(vcpu);
+	user_gates_follow(&translated->gates, vcpu);
+	translated->is_done = true;
+	return translator_is_in_place(&translated->translator, vcpu) && !translated->twins.again;
 }
 
 /* Most page faults need nothing of the guest's state: a page that the shadow had not shown yet, and
- * what is the guest's own where its gate is open. Then it goes on at once. In lockstep each fault
- * is compared first, and where coverage is counted each turn in ring 3 is noted. */
-static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct trap_frame *frame,
-                    gva_t address)
+ * what is the guest's own where its gate is open. */
+static bool answers_page_fault(struct translated *translated, struct vcpu *vcpu,
+                               struct trap_frame *frame, gva_t address)
 {
 	const struct answer_look *look;
 
-	translated->has_looked = false;
-	if (frame->vector != TRAP_PAGE_FAULT || is_flag(translated, address) ||
-	    translated->translator.setup.options.repeatable || translated->coverage.user_pages)
+	if (is_flag(translated, address))
 		return false;
 	look = translated_look(translated, vcpu, frame, address);
 	if (look->result == SHADOW_EMULATE)
@@ -347,6 +373,24 @@ static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct tra
 		return false;
 	if (look->result == SHADOW_TRUE_FAULT)
 		put_in_gate(translated, vcpu, frame, address);
+	return true;
+}
+
+/* Whether the guest world goes on at once. In lockstep each fault is compared first, and where
+ * coverage is counted each turn in ring 3 is noted. */
+static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct trap_frame *frame,
+                    gva_t address)
+{
+	translated->has_looked = translated->is_done = false;
+	if (frame->vector == TRANSLATOR_VECTOR_CR3) {
+		if (!loads_cr3(translated, vcpu))
+			return false;
+	} else if (frame->vector != TRAP_PAGE_FAULT ||
+	           translated->translator.setup.options.repeatable ||
+	           translated->coverage.user_pages ||
+	           !answers_page_fault(translated, vcpu, frame, address)) {
+		return false;
+	}
 	translated->direct->slot.area->guest_cr3 = shadow_root(vcpu);
 	return probes.segment_limits || !shadow_slot_is_wanted(vcpu);
 }

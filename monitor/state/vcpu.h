@@ -130,7 +130,7 @@ struct vcpu_tlb_entry {
 	uint32_t tag;    /* the linear page with bit 0 set */
 	uint16_t rights; /* memory/linear.h */
 	bool global;
-	bool listed;   /* in tlb_listed */
+	bool listed;   /* in tlb_listed; it may have become global since */
 	uint64_t page; /* guest-physical */
 	uint8_t *ram;  /* the page in our memory; NULL where the guest has none */
 };
@@ -182,7 +182,7 @@ struct vcpu {
 
 	/* memory/linear.c */
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
-	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries filled since they were last emptied */
+	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries that a load of CR3 empties */
 	uint32_t tlb_listed_count;
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
 	/* Of anything: who remembers a translation looks whether it moved. Of those by invlpg, and

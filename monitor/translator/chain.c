@@ -44,7 +44,8 @@ uint32_t chain_find_stub(const struct translator *t, uint32_t offset)
 }
 
 /* Where a target that nobody has predicted is looked up. The hash takes no flag: 81 times the
- * target, and of that the bits 8 to 15. */
+ * target, and of that 14 bits from bit 8 on. Functions begin at multiples of 16, so the lowest bits
+ * alone would make many meet. */
 static uint32_t hash_target(uint32_t target)
 {
 	return target * 81 >> 8 & (WINDOW_JUMPS - 1);
@@ -54,11 +55,16 @@ static void emit_stubs(struct emit *emit)
 {
 	emit->t->miss = emit->at;
 	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	EMIT_WINDOW(emit, target, 0x8B, 0x0D);      /* mov ecx,gs:[target] */
-	EMIT(emit, 0x8D, 0x0C, 0xC9);               /* lea ecx,[ecx+ecx*8] */
-	EMIT(emit, 0x8D, 0x0C, 0xC9);               /* lea ecx,[ecx+ecx*8] */
-	EMIT(emit, 0x0F, 0xB6, 0xCD);               /* movzx ecx,ch */
-	EMIT_WINDOW(emit, jumps, 0xFF, 0x24, 0x8D); /* jmp gs:[jumps+ecx*4] */
+	EMIT_WINDOW(emit, target, 0x8B, 0x0D);  /* mov ecx,gs:[target] */
+	EMIT(emit, 0x8D, 0x0C, 0xC9);           /* lea ecx,[ecx+ecx*8] */
+	EMIT(emit, 0x8D, 0x0C, 0xC9);           /* lea ecx,[ecx+ecx*8] */
+	EMIT_WINDOW(emit, product, 0x89, 0x0D); /* mov gs:[product],ecx */
+	EMIT(emit, EMIT_GS, 0x0F, 0xB7, 0x0D);  /* movzx ecx,word gs:[product+1] */
+	emit_long(emit, (uint32_t)offsetof(struct translator_window, product) + 1);
+	EMIT(emit, 0x8D, 0x0C, 0x8D); /* lea ecx,[ecx*4] */
+	emit_long(emit, 0);
+	EMIT(emit, 0x0F, 0xB7, 0xC9);         /* movzx ecx,cx */
+	EMIT_WINDOW(emit, jumps, 0xFF, 0xA1); /* jmp gs:[ecx+jumps] */
 	emit->t->exit_indirect = emit->at;
 	EMIT_RESTORE_ECX(emit);
 	emit_gone(emit, BLOCK_ENTRY_TARGET, 0);
@@ -74,17 +80,37 @@ void chain_start(struct translator *t)
 	emit_begin(&emit, t, block, 0);
 	emit_stubs(&emit);
 	emit_end(&emit);
+	t->expected_count = TRANSLATOR_EXPECTED + 1;
 	level_start(t);
 	chain_forget_pending(t);
 	chain_forget_predictions(t);
 }
 
+/* Of many, few are in use where a guest changes its code segment all the time. */
+static void forget_jumps(struct translator *t)
+{
+	bool all = t->expected_count > TRANSLATOR_EXPECTED;
+	uint32_t count = all ? WINDOW_JUMPS : t->expected_count;
+
+	for (uint32_t i = 0; i < count; i++)
+		t->setup.window->jumps[all ? i : t->expected[i]] = t->exit_indirect;
+	t->expected_count = 0;
+}
+
+static void expect(struct translator *t, uint32_t hash, uint32_t landing)
+{
+	if (t->expected_count < TRANSLATOR_EXPECTED)
+		t->expected[t->expected_count] = (uint16_t)hash;
+	if (t->expected_count <= TRANSLATOR_EXPECTED)
+		t->expected_count++;
+	t->setup.window->jumps[hash] = landing;
+}
+
 void chain_forget_predictions(struct translator *t)
 {
-	for (uint32_t i = 0; i < WINDOW_JUMPS; i++) {
+	for (uint32_t i = 0; i < WINDOW_RETURNS; i++)
 		t->setup.window->returns[i] = t->miss;
-		t->setup.window->jumps[i] = t->exit_indirect;
-	}
+	forget_jumps(t);
 }
 
 static void tell(const struct translator *t, const struct block_link *link)
@@ -137,7 +163,7 @@ static void chain_indirect(struct translator *t, uint32_t to)
 			return;
 		make_landing(t, to);
 	}
-	t->setup.window->jumps[hash_target(target)] = t->blocks[to].landing;
+	expect(t, hash_target(target), t->blocks[to].landing);
 }
 
 /* The place has seen its first target: it is compared with that from now on, and what differs is

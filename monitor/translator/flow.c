@@ -87,7 +87,7 @@ static void note_return(struct emit *emit, uint32_t *place)
 {
 	EMIT(emit, EMIT_GS, 0xC7, 0x05); /* mov dword gs:[returns+…],landing */
 	emit_long(emit, (uint32_t)offsetof(struct translator_window, returns) +
-	                        (emit->next & (WINDOW_JUMPS - 1)) * 4);
+	                        (emit->next & (WINDOW_RETURNS - 1)) * 4);
 	*place = emit->at;
 	emit_long(emit, 0);
 }

@@ -1,6 +1,7 @@
 #include "monitor/translator/inline.h"
 
 #include "monitor/translator/fault.h"
+#include "monitor/translator/flow.h"
 
 #define INT          0xCD
 #define OPERAND_SIZE 0x66
@@ -171,6 +172,20 @@ bool inline_mov_from_segment(struct emit *emit, const struct instruction *in, co
 	/* mov register,gs:[selector] */
 	EMIT(emit, EMIT_GS, 0x8B, (uint8_t)(MOD_WINDOW | (in->modrm & 7) << 3));
 	emit_long(emit, window_selector(reg_of(in)));
+	return true;
+}
+
+/* Where the host does not do it at once, it is a callout: nothing has changed yet. */
+bool inline_load_cr3(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, 0);
+	/* mov gs:[operand],register */
+	EMIT(emit, EMIT_GS, 0x89, (uint8_t)(MOD_WINDOW | (in->modrm & 7) << 3));
+	emit_long(emit, (uint32_t)offsetof(struct translator_window, operand));
+	emit_before(emit, 0);
+	EMIT(emit, INT, TRANSLATOR_VECTOR_CR3);
+	flow_on(emit);
 	return true;
 }
 

@@ -19,6 +19,7 @@ bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t 
 bool inline_rdtsc(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_push_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_mov_from_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_load_cr3(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_mov_from_control(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 
 #endif

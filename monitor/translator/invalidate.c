@@ -213,3 +213,11 @@ void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu)
 	t->doubt_all = t->doubt_local = false;
 	t->doubt_region = BLOCK_NONE;
 }
+
+bool translator_is_in_place(struct translator *t, struct vcpu *vcpu)
+{
+	uint64_t before = statistics[STATISTIC_pages_remapped];
+
+	invalidate_check_mappings(t, vcpu);
+	return statistics[STATISTIC_pages_remapped] == before;
+}

@@ -138,6 +138,13 @@ static enum rule choose_mov(const struct instruction *in, const struct opcode *o
 	return opcode->operands[1] == OPERAND_Cd ? RULE_mov_from_control : RULE_callout;
 }
 
+/* One of them is frequent. */
+static enum rule choose_mov_to_control(const struct translator_options *options,
+                                       const struct instruction *in)
+{
+	return (in->modrm >> 3 & 7) == 3 && !options->repeatable ? RULE_load_cr3 : RULE_callout;
+}
+
 /* What is neither innocuous nor far. */
 static enum rule choose_better(const struct instruction *in, const struct opcode *opcode, bool last)
 {
@@ -175,6 +182,8 @@ static enum rule decide(const struct translator_options *options, const struct i
 		return RULE_copy_bare;
 	if (opcode->feature == FEATURE_CX8)
 		return RULE_copy_settled;
+	if (opcode->operands[0] == OPERAND_Cd)
+		return choose_mov_to_control(options, in);
 	return opcode->class == CLASS_INNOCUOUS ? RULE_copy : choose_better(in, opcode, last);
 }
 
@@ -186,6 +195,7 @@ static bool wants_look(const struct translator_options *options, unsigned int ro
 {
 	return options->all_memory_callout || better[row] == RULE_sti ||
 	       opcode_rows[row].operands[0] == OPERAND_Sw ||
+	       opcode_rows[row].operands[0] == OPERAND_Cd ||
 	       opcode_rows[row].operands[1] == OPERAND_Sw;
 }
 

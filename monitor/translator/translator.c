@@ -11,6 +11,7 @@
 #include "monitor/translator/invalidate.h"
 #include "monitor/translator/level.h"
 #include "monitor/translator/segment.h"
+#include "monitor/translator/silent.h"
 
 #define NOT_YET      0xFF
 #define FLAGS_BYTE_T 0x01u /* TF, IF, NT in the second byte of EFLAGS */
@@ -110,6 +111,7 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_iret] = level_iret,
         [RULE_jcc] = flow_jcc,
         [RULE_jmp] = flow_jmp,
+        [RULE_load_cr3] = inline_load_cr3,
         [RULE_loop] = flow_loop,
         [RULE_mov_from_control] = inline_mov_from_control,
         [RULE_mov_from_segment] = inline_mov_from_segment,
@@ -120,6 +122,7 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_pushf] = inline_pushf,
         [RULE_rdtsc] = inline_rdtsc,
         [RULE_ret] = flow_ret,
+        [RULE_silent_store] = silent_mov,
         [RULE_sti] = inline_sti,
 };
 
@@ -169,6 +172,7 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 	uint32_t n = 0;
 
 	rules_choose(t, &t->scan);
+	silent_choose(t, &t->scan, block->eip);
 	emit_begin(&emit, t, block, at);
 	if (t->setup.count)
 		count_emit(&emit);

@@ -22,6 +22,7 @@
 
 #define TRANSLATOR_VECTOR_CALLOUT 0x30 /* interpret one instruction for me */
 #define TRANSLATOR_VECTOR_EXIT    0x31 /* find what comes next */
+#define TRANSLATOR_VECTOR_CR3     0x32 /* load CR3 with window.operand, or as a callout */
 
 /* Flags that translated code has in the real EFLAGS. There IF is always on, IOPL 0; the guest's are
  * in the window. */
@@ -82,6 +83,9 @@ struct translator_setup {
 #define TRANSLATOR_REGIONS      (1u << (32 - TRANSLATOR_REGION_SHIFT))
 
 #define TRANSLATOR_BREAKPOINTS 3
+#define TRANSLATOR_EXPECTED    256
+#define TRANSLATOR_SILENT_BITS 7
+#define TRANSLATOR_SILENT_SEEN 64
 
 struct translator {
 	struct translator_setup setup;
@@ -102,7 +106,9 @@ struct translator {
 	uint32_t generation; /* of flushes and code segments: a gate is good for one */
 
 	/* chain.c */
-	uint32_t miss, exit_indirect; /* shared stubs */
+	uint32_t miss, exit_indirect;           /* shared stubs */
+	uint16_t expected[TRANSLATOR_EXPECTED]; /* of window.jumps; */
+	uint32_t expected_count;                /* one more than that when it may be any */
 	uint32_t return_slowly, return_to_user, return_to_kernel;
 	uint32_t returns_kernel_cs; /* level.c: which of them are open */
 	bool returns_to_user;
@@ -133,6 +139,15 @@ struct translator {
 		uint8_t byte; /* what stood there */
 	} breakpoints[TRANSLATOR_BREAKPOINTS];
 	uint32_t breakpoint_count, breakpoint_seed;
+
+	/* silent.c: by a hash of their eip, those that are known; by offset, those that may be. */
+	struct {
+		bool any;
+		uint32_t sites[1u << TRANSLATOR_SILENT_BITS];
+		struct silent_seen {
+			uint32_t offset, count;
+		} seen[TRANSLATOR_SILENT_SEEN];
+	} silent;
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
 	struct scan scan;          /* scan.c: of the block that is being made */
@@ -169,6 +184,9 @@ void translator_store_window(const struct translator *t, struct vcpu *vcpu, uint
 void translator_recover(const struct translator *t, uint32_t offset, struct vcpu *vcpu);
 /* After `int` with TRANSLATOR_VECTOR_CALLOUT: the instruction at eip is to be interpreted. */
 void translator_at_callout(struct translator *t, uint32_t offset, struct vcpu *vcpu);
+/* Instead, after TRANSLATOR_VECTOR_CR3, with CR3 loaded: whether all code is still where it was, so
+ * that translated code may go on behind the instruction without asking for eip. */
+bool translator_is_in_place(struct translator *t, struct vcpu *vcpu);
 /* After `int` with TRANSLATOR_VECTOR_EXIT: eip is where to go on. */
 void translator_at_exit(struct translator *t, uint32_t offset, struct vcpu *vcpu);
 
@@ -199,6 +217,10 @@ void translator_flush(struct translator *t);
 /* Guest memory has been written, by whomever: what was made of it is dropped. The engine must not
  * return to the offset it came from, but ask for eip again. */
 void translator_written(struct translator *t, gpa_t at, uint32_t size);
+
+/* The instruction there has trapped to store what was there. True when that has been the last time:
+ * its block is dropped, and `offset` good only to recover from. */
+bool translator_note_silent(struct translator *t, uint32_t offset);
 
 /* The block that `offset` is in, or NULL: for whoever shows it. */
 const struct block *translator_find_block(const struct translator *t, uint32_t offset);

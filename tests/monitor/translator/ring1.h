@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "monitor/cpu/control.h"
 #include "monitor/cpu/events.h"
 #include "monitor/instructions/disassemble.h"
 #include "monitor/translator/translator.h"
@@ -18,8 +19,8 @@
 /* Behind what the guest may use, in the translated machine only. */
 #define RING1_GUEST_END  0x70000u
 #define RING1_CACHE      0x80000u
-#define RING1_CACHE_SIZE 0x40000u
-#define RING1_WINDOW     0xC0000u
+#define RING1_CACHE_SIZE 0x30000u
+#define RING1_WINDOW     0xB0000u
 #define RING1_IDT        0xF4000u
 #define RING1_GDT        0xF5000u
 #define RING1_TASK       0xF6000u
@@ -41,7 +42,7 @@ struct ring1 {
 	struct vcpu real;
 	struct translator t;
 	uint8_t *room;
-	uint32_t dispatches, callouts, exits, faults, interpreted;
+	uint32_t dispatches, callouts, exits, faults, interpreted, loads;
 	uint64_t host;     /* instructions in ring 1 */
 	uint64_t stop_at;  /* an interrupt comes before this one; 0: never */
 	uint64_t host_max; /* and before each one from here on */
@@ -307,6 +308,25 @@ static inline void ring1_join_flags(void)
 	window->flag_again = 0;
 }
 
+/* What the host does at once: ring 1 goes on behind it where all code has stayed in place. */
+static inline bool ring1_load_cr3(uint32_t eip)
+{
+	struct translator_window *window = ring1.t.setup.window;
+
+	ring1.loads++;
+	if (!control_write_cr(ring1_guest, 3, window->operand))
+		ring1.lost = true;
+	window->cr[3] = ring1_guest->cr3;
+	if (translator_is_in_place(&ring1.t, ring1_guest)) {
+		ring1.real.eip = eip + 2;
+		return true;
+	}
+	ring1_leave();
+	translator_recover(&ring1.t, eip + 2, ring1_guest);
+	ring1_follow();
+	return false;
+}
+
 /* One instruction in ring 1; false when that was left. */
 static inline bool ring1_host_step(void)
 {
@@ -315,6 +335,8 @@ static inline bool ring1_host_step(void)
 	uint32_t registers[VCPU_REGISTERS], eip = real->eip, eflags = real->eflags;
 	enum interpret_result result;
 
+	if (bytes[0] == 0xCD && bytes[1] == TRANSLATOR_VECTOR_CR3)
+		return ring1_load_cr3(eip);
 	if (bytes[0] == 0xCD &&
 	    (bytes[1] == TRANSLATOR_VECTOR_CALLOUT || bytes[1] == TRANSLATOR_VECTOR_EXIT)) {
 		ring1_leave();

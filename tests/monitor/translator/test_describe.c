@@ -45,21 +45,21 @@ TEST(a_block_side_by_side)
 	run_write(0xFA, 0x40, 0x9D, 0x75, 0xFE); /* cli; inc eax; popf; jnz to itself */
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 4 instructions; 72 bytes at 0000d4\n"
-	          "  00010000 fa               cli                            0000d4 65c7050020000001000000 mov dword [gs:0x2000], 0x1  ; flag_again\n"
-	          "  00010001 40               inc eax                        0000df 40                     inc eax\n"
-	          "  00010002 9d               popfd                          0000e0 65890d04000000         mov [gs:0x4], ecx  ; ecx\n"
-	          "                                                           0000e7 0fb64c2401             movzx ecx, byte [esp+0x1]\n"
-	          "                                                           0000ec 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]  ; popf_table\n"
-	          "                                                           0000f5 e311                   jecxz 0x108\n"
-	          "                                                           0000f7 9d                     popfd\n"
-	          "                                                           0000f8 65890d00100000         mov [gs:0x1000], ecx  ; interrupt_flag\n"
-	          "                                                           0000ff 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
-	          "                                                           000106 eb09                   jmp 0x111\n"
-	          "                                                           000108 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
-	          "                                                           00010f cd30                   int 0x30\n"
-	          "  00010003 75fe             jnz 0x10003                    000111 0f85e7fe0300           jnz 0x3fffe  ; to 00010003\n"
-	          "                                                           000117 e9e0fe0300             jmp 0x3fffc  ; to 00010005\n");
+	          "block 00010000: 5 bytes, 4 instructions; 72 bytes at 0000e9\n"
+	          "  00010000 fa               cli                            0000e9 65c7050020000001000000 mov dword [gs:0x2000], 0x1  ; flag_again\n"
+	          "  00010001 40               inc eax                        0000f4 40                     inc eax\n"
+	          "  00010002 9d               popfd                          0000f5 65890d04000000         mov [gs:0x4], ecx  ; ecx\n"
+	          "                                                           0000fc 0fb64c2401             movzx ecx, byte [esp+0x1]\n"
+	          "                                                           000101 650fb70c4d3c000000     movzx ecx, word [gs:ecx*2+0x3c]  ; popf_table\n"
+	          "                                                           00010a e311                   jecxz 0x11d\n"
+	          "                                                           00010c 9d                     popfd\n"
+	          "                                                           00010d 65890d00100000         mov [gs:0x1000], ecx  ; interrupt_flag\n"
+	          "                                                           000114 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           00011b eb09                   jmp 0x126\n"
+	          "                                                           00011d 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           000124 cd30                   int 0x30\n"
+	          "  00010003 75fe             jnz 0x10003                    000126 0f85d2fe0200           jnz 0x2fffe  ; to 00010003\n"
+	          "                                                           00012c e9cbfe0200             jmp 0x2fffc  ; to 00010005\n");
 }
 
 TEST(a_jump_and_a_call)
@@ -68,22 +68,22 @@ TEST(a_jump_and_a_call)
 	run_write(0xEB, 0x10);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 2 bytes, 1 instructions; 5 bytes at 0000d4\n"
-	          "  00010000 eb10             jmp 0x10012                    0000d4 e925ff0300             jmp 0x3fffe  ; to 00010012\n");
+	          "block 00010000: 2 bytes, 1 instructions; 5 bytes at 0000e9\n"
+	          "  00010000 eb10             jmp 0x10012                    0000e9 e910ff0200             jmp 0x2fffe  ; to 00010012\n");
 	run_start();
 	run_write(0xE8, 0x10, 0x00, 0x00, 0x00);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 0000d4\n"
-	          "  00010000 e810000000       call 0x10015                   0000d4 6805000100             push dword 0x10005\n"
-	          "                                                           0000d9 65c70550020000e9000000 mov dword [gs:0x250], 0xe9  ; returns\n"
-	          "                                                           0000e4 e915ff0300             jmp 0x3fffe  ; to 00010015\n"
-	          "                                                           0000e9 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
-	          "                                                           0000f0 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
-	          "                                                           0000f6 e305                   jecxz 0xfd\n"
-	          "                                                           0000f8 e903ffffff             jmp 0x0\n"
-	          "                                                           0000fd 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
-	          "                                                           000104 e9f3fe0300             jmp 0x3fffc  ; to 00010005\n");
+	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 0000e9\n"
+	          "  00010000 e810000000       call 0x10015                   0000e9 6805000100             push dword 0x10005\n"
+	          "                                                           0000ee 65c70550020000fe000000 mov dword [gs:0x250], 0xfe  ; returns\n"
+	          "                                                           0000f9 e900ff0200             jmp 0x2fffe  ; to 00010015\n"
+	          "                                                           0000fe 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
+	          "                                                           000105 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
+	          "                                                           00010b e305                   jecxz 0x112\n"
+	          "                                                           00010d e9eefeffff             jmp 0x0\n"
+	          "                                                           000112 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "                                                           000119 e9defe0200             jmp 0x2fffc  ; to 00010005\n");
 }
 
 /* The next page is zeros. */
@@ -94,10 +94,10 @@ TEST(a_block_that_crosses_a_page)
 	run_machine.vm.vcpu.eip = RUN_CODE + 0xFFD;
 	describe();
 	CHECK_STR(text,
-	          "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 0000d4\n"
-	          "  00010ffd 40               inc eax                        0000d4 40                     inc eax\n"
-	          "  00010ffe b901000000       mov ecx, 0x1                   0000d5 b901000000             mov ecx, 0x1\n"
-	          "                                                           0000da e91fff0300             jmp 0x3fffe  ; to 00011003\n");
+	          "block 00010ffd: 6 bytes, 2 instructions; 11 bytes at 0000e9\n"
+	          "  00010ffd 40               inc eax                        0000e9 40                     inc eax\n"
+	          "  00010ffe b901000000       mov ecx, 0x1                   0000ea b901000000             mov ecx, 0x1\n"
+	          "                                                           0000ef e90aff0200             jmp 0x2fffe  ; to 00011003\n");
 }
 
 /* A loop that is left after three rounds: jnz leads back to the start, and what is behind it is
@@ -115,8 +115,8 @@ TEST(an_observer_sees_blocks_and_links_as_they_come)
 	CHECK_STR(text,
 	          "made 10000\n"
 	          "made 10005\n"
-	          "patched: the jump that ends at 0000e0, of block 00010000, leads to block 00010005 at 0000e5\n"
-	          "patched: the jump that ends at 0000ec, of block 00010005, leads to block 00010005 at 0000e5\n"
+	          "patched: the jump that ends at 0000f5, of block 00010000, leads to block 00010005 at 0000fa\n"
+	          "patched: the jump that ends at 000101, of block 00010005, leads to block 00010005 at 0000fa\n"
 	          "left out: the last jump of block 00010005, for block 00010008 follows\n"
 	          "made 10008\n");
 }
@@ -132,8 +132,8 @@ TEST(names_stand_beside_addresses)
 	describe();
 	symbols = (struct elf_symbols){0};
 	CHECK_STR(text,
-	          "block 00010000 start: 2 bytes, 1 instructions; 5 bytes at 0000d4\n"
-	          "  00010000 eb00             jmp 0x10002                    0000d4 e925ff0300             jmp 0x3fffe  ; to 00010002 start+0x2\n");
+	          "block 00010000 start: 2 bytes, 1 instructions; 5 bytes at 0000e9\n"
+	          "  00010000 eb00             jmp 0x10002                    0000e9 e910ff0200             jmp 0x2fffe  ; to 00010002 start+0x2\n");
 }
 
 /* clang-format on */

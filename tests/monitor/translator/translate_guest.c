@@ -30,7 +30,7 @@
 #define IMAGE_MAX     (16u << 20)
 #define CACHE_SIZE    (1u << 20)
 #define SLOT          0xE0000000u
-#define WINDOW        (SLOT + 0x1FD000u) /* its entries in the buffer are not those of the cache */
+#define WINDOW        (SLOT + 0x110000u) /* its entries in the buffer are not those of the cache */
 #define TICK_NS       20
 #define LOOK_EVERY    256 /* instructions between two looks at the chips */
 #define INPUT_FROM    3000000u
@@ -224,10 +224,14 @@ static void map_slot_page(uint32_t at, uint8_t *page)
 	                                 .ram = page};
 }
 
-/* The guest's tables do not have these; what the buffer has is not looked for. */
+/* The guest's tables do not have these; what the buffer has is not looked for. Of the last table of
+ * the window it is the page that a jump through ECX is about to read. */
 static void map_slot(void)
 {
 	uint32_t page = real.eip & ~(GUEST_PAGE_SIZE - 1);
+	uint32_t table =
+	        (offsetof(struct translator_window, jumps) + (uint16_t)real.registers[VCPU_ECX]) &
+	        ~(GUEST_PAGE_SIZE - 1);
 
 	map_slot_page(SLOT + page, cache + page);
 	if (page + GUEST_PAGE_SIZE < CACHE_SIZE)
@@ -235,6 +239,7 @@ static void map_slot(void)
 	map_slot_page(WINDOW, (uint8_t *)window);
 	map_slot_page(WINDOW + GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
 	map_slot_page(WINDOW + 2 * GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
+	map_slot_page(WINDOW + table, (uint8_t *)window + table);
 }
 
 /* A fault of ring 1 finds no IDT, which ends the machine: not this time. */
