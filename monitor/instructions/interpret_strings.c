@@ -10,6 +10,9 @@
  * advances meanwhile, so none is taken late for it. */
 #define ITERATIONS 256
 
+/* Bytes of a fill that others are told of: their memory is on our stack. */
+#define TOLD_AT_ONCE 1024
+
 static uint32_t cut(const struct instruction *in, uint32_t value)
 {
 	return in->address_size == 4 ? value : value & 0xFFFF;
@@ -93,10 +96,27 @@ static bool repeat(struct vcpu *vcpu, const struct instruction *in, unsigned int
 	return true;
 }
 
-/* Where the elements at segment:index lie in our memory, when the next of them can be accessed one
- * after the other with nothing to look at in between; *count is made smaller to that end. */
-static uint8_t *find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_register index,
-                         unsigned int size, enum segment_access access, uint32_t *count)
+/* Elements one behind the other in our memory. */
+struct run {
+	uint8_t *ram;
+	gva_t at;
+	bool told; /* somebody wants to know what is written: all of it by one write */
+};
+
+static bool find_told(struct vcpu *vcpu, struct run *run)
+{
+	if (vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_AC)
+		return false;
+	run->told = true;
+	run->ram = linear_find_told(vcpu, run->at);
+	return run->ram;
+}
+
+/* The elements at segment:index, when the next of them can be accessed with nothing to look at in
+ * between; *count is made smaller to that end. */
+static bool find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_register index,
+                     unsigned int size, enum segment_access access, struct run *run,
+                     uint32_t *count)
 {
 	const struct vcpu_segment_register *in = &vcpu->segments[segment];
 	gva_t at = gva(in->base + vcpu->registers[index]);
@@ -105,10 +125,13 @@ static uint8_t *find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_regi
 	if (*count > room)
 		*count = room;
 	if (at.value % size || !segments_allow(in, vcpu->registers[index], *count * size, access))
-		return NULL;
-	return linear_find(vcpu, at,
-	                   linear_right(vcpu, access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ,
-	                                LINEAR_AS_CPL));
+		return false;
+	*run = (struct run){.at = at};
+	run->ram =
+	        linear_find(vcpu, at,
+	                    linear_right(vcpu, access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ,
+	                                 LINEAR_AS_CPL));
+	return run->ram || (access == SEGMENT_WRITE && find_told(vcpu, run));
 }
 
 /* Ordinary copying and filling: upwards, and nobody wants to be told of each element. */
@@ -136,17 +159,28 @@ static bool move_once(struct vcpu *vcpu, const struct instruction *in)
 	return true;
 }
 
+static bool overlap(const struct run *one, const struct run *other, uint32_t bytes)
+{
+	return one->ram < other->ram + bytes && other->ram < one->ram + bytes;
+}
+
 /* Element by element: where source and destination overlap, what was written is read again. */
 static bool move_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
 {
 	unsigned int size = element_size(in);
-	uint8_t *from = find_run(vcpu, in->memory.segment, VCPU_ESI, size, SEGMENT_READ, count);
-	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+	struct run from, to;
 
-	if (!from || !to)
+	if (!find_run(vcpu, in->memory.segment, VCPU_ESI, size, SEGMENT_READ, &from, count) ||
+	    !find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, &to, count))
 		return false;
-	for (uint32_t i = 0; i < *count; i++)
-		linear_copy_simple(to + i * size, from + i * size, size);
+	if (to.told) {
+		if (overlap(&from, &to, *count * size) ||
+		    !linear_write(vcpu, to.at, from.ram, *count * size, LINEAR_AS_CPL))
+			return false;
+	} else {
+		for (uint32_t i = 0; i < *count; i++)
+			linear_copy_simple(to.ram + i * size, from.ram + i * size, size);
+	}
 	vcpu->registers[VCPU_ESI] += *count * size;
 	vcpu->registers[VCPU_EDI] += *count * size;
 	return true;
@@ -186,15 +220,29 @@ static bool store_once(struct vcpu *vcpu, const struct instruction *in)
 	return true;
 }
 
+static void fill(uint8_t *to, const struct vcpu *vcpu, unsigned int size, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		linear_copy_simple(to + i * size, &vcpu->registers[VCPU_EAX], size);
+}
+
 static bool store_run(struct vcpu *vcpu, const struct instruction *in, uint32_t *count)
 {
 	unsigned int size = element_size(in);
-	uint8_t *to = find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, count);
+	uint8_t pattern[TOLD_AT_ONCE];
+	struct run to;
 
-	if (!to)
+	if (!find_run(vcpu, VCPU_ES, VCPU_EDI, size, SEGMENT_WRITE, &to, count))
 		return false;
-	for (uint32_t i = 0; i < *count; i++)
-		linear_copy_simple(to + i * size, &vcpu->registers[VCPU_EAX], size);
+	if (to.told) {
+		if (*count > sizeof(pattern) / size)
+			*count = sizeof(pattern) / size;
+		fill(pattern, vcpu, size, *count);
+		if (!linear_write(vcpu, to.at, pattern, *count * size, LINEAR_AS_CPL))
+			return false;
+	} else {
+		fill(to.ram, vcpu, size, *count);
+	}
 	vcpu->registers[VCPU_EDI] += *count * size;
 	return true;
 }

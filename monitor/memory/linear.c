@@ -247,6 +247,16 @@ bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *s
 	return true;
 }
 
+uint8_t *linear_find_told(struct vcpu *vcpu, gva_t at)
+{
+	uint32_t error;
+	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, LINEAR_WRITE, LINEAR_AS_CPL, &error);
+
+	if (!entry || !entry->ram || vcpu->vm->journal)
+		return NULL;
+	return entry->ram + at.value % GUEST_PAGE_SIZE;
+}
+
 void linear_forget_writes(struct vcpu *vcpu, gpa_t page)
 {
 	const uint8_t *ram = guest_memory_page(vcpu->vm, page);

@@ -83,11 +83,15 @@ struct block_link {
 	uint32_t prediction;
 };
 
+#define BLOCK_PAGE_PIECE 32u /* bytes */
+#define BLOCK_PAGE_WORDS (4096u / BLOCK_PAGE_PIECE / 32)
+
 /* A page of guest code: where it is and where it was seen. */
 struct block_page {
 	uint32_t linear, physical; /* page numbers */
 	uint32_t first;            /* block */
 	uint32_t next_in_bucket;
+	uint32_t code[BLOCK_PAGE_WORDS]; /* a bit for each piece of it that a block was made of */
 	bool mapped; /* as far as is known: otherwise no link leads to its blocks */
 	bool global;
 };

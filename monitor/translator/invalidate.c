@@ -1,6 +1,7 @@
 #include "monitor/translator/invalidate.h"
 
 #include "kernel/statistics.h"
+#include "kernel/string.h"
 #include "monitor/memory/page_walk.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
@@ -50,31 +51,71 @@ void invalidate_all(struct translator *t)
 			watch(t, t->pages[i].physical, false);
 }
 
+/* The bytes of this page that the block depends on. */
+static void find_span(const struct translator *t, const struct block *block, uint32_t page,
+                      uint32_t *begin, uint32_t *end)
+{
+	*begin = (t->segments[block->segment].base + block->eip) % GUEST_PAGE_SIZE;
+	*end = *begin + block->guest_size - 1;
+	if (block->page[0] != page) {
+		*begin = 0;
+		*end -= GUEST_PAGE_SIZE;
+	}
+	if (*end >= GUEST_PAGE_SIZE)
+		*end = GUEST_PAGE_SIZE - 1;
+}
+
+static bool depends(const struct translator *t, const struct block *block, uint32_t page,
+                    uint32_t first, uint32_t last)
+{
+	uint32_t begin, end;
+
+	find_span(t, block, page, &begin, &end);
+	return begin <= last && first <= end;
+}
+
+void invalidate_note_code(struct translator *t, uint32_t number)
+{
+	const struct block *block = &t->blocks[number];
+	uint32_t begin, end;
+
+	for (int i = 0; i < 2 && block->page[i] != BLOCK_NONE; i++) {
+		uint32_t *code = t->pages[block->page[i]].code;
+
+		find_span(t, block, block->page[i], &begin, &end);
+		for (uint32_t n = begin / BLOCK_PAGE_PIECE; n <= end / BLOCK_PAGE_PIECE; n++)
+			code[n / 32] |= 1u << n % 32;
+	}
+}
+
+/* Kernels keep data beside code: most writes to such a page touch none. */
+static bool has_code(const struct block_page *page, uint32_t first, uint32_t last)
+{
+	for (uint32_t n = first / BLOCK_PAGE_PIECE; n <= last / BLOCK_PAGE_PIECE; n++)
+		if (page->code[n / 32] >> n % 32 & 1)
+			return true;
+	return false;
+}
+
+static void forget_code(struct block_page *page)
+{
+	if (page->first == BLOCK_NONE)
+		memset(page->code, 0, sizeof(page->code));
+}
+
 void invalidate_drop(struct translator *t, uint32_t number)
 {
 	struct block *block = &t->blocks[number];
 
 	cache_remove_block(t, number);
+	for (int i = 0; i < 2 && block->page[i] != BLOCK_NONE; i++)
+		forget_code(&t->pages[block->page[i]]);
 	chain_take_back(t, block);
 	chain_close(t, block);
 	block->dead = true;
 	if (t->resume_block == number)
 		t->resume_block = BLOCK_NONE;
 	statistics_count(blocks_dropped);
-}
-
-/* Whether the block depends on bytes first to last of this page. */
-static bool depends(const struct translator *t, const struct block *block, uint32_t page,
-                    uint32_t first, uint32_t last)
-{
-	uint32_t begin = (t->segments[block->segment].base + block->eip) % GUEST_PAGE_SIZE;
-	uint32_t end = begin + block->guest_size - 1;
-
-	if (block->page[0] != page) {
-		begin = 0;
-		end -= GUEST_PAGE_SIZE;
-	}
-	return begin <= last && first <= end;
 }
 
 static void drop_in_page(struct translator *t, uint32_t page, uint32_t first, uint32_t last)
@@ -93,13 +134,13 @@ static void drop_in_page(struct translator *t, uint32_t page, uint32_t first, ui
 
 static void written_in_page(struct translator *t, uint32_t physical, uint32_t first, uint32_t last)
 {
-	uint32_t page = cache_first_page(t, physical);
+	uint64_t before = statistics[STATISTIC_blocks_dropped];
 
-	if (!has_blocks(t, physical))
-		return;
-	for (; page != BLOCK_NONE; page = cache_next_page(t, page))
-		drop_in_page(t, page, first, last);
-	if (!has_blocks(t, physical))
+	for (uint32_t page = cache_first_page(t, physical); page != BLOCK_NONE;
+	     page = cache_next_page(t, page))
+		if (has_code(&t->pages[page], first, last))
+			drop_in_page(t, page, first, last);
+	if (statistics[STATISTIC_blocks_dropped] != before && !has_blocks(t, physical))
 		watch(t, physical, false);
 }
 

@@ -7,6 +7,9 @@
 /* A page that code is made of; it is watched from now on. There must be room for it. */
 uint32_t invalidate_watch(struct translator *t, uint32_t linear, uint32_t physical, bool global);
 
+/* Which bytes of its pages the block was made of. */
+void invalidate_note_code(struct translator *t, uint32_t number);
+
 /* Notes what changes of control registers and flushes mean for mappings, then asks the guest's
  * tables where they are in doubt. */
 void invalidate_check_mappings(struct translator *t, struct vcpu *vcpu);

@@ -229,6 +229,7 @@ static void make(struct translator *t, const struct vcpu *vcpu, const struct sca
 	block->instructions = (uint16_t)t->scan.count;
 	emit_block(t, *number, t->used);
 	cache_add_block(t, *number);
+	invalidate_note_code(t, *number);
 	if (t->setup.observer)
 		t->setup.observer->made(t, block);
 	t->made++;
