@@ -130,6 +130,9 @@ static void report_accesses(const struct machine *machine)
 			         "accesses chip=\"%s\" memory=0x%08x reads=%llu writes=%llu",
 			         bus->memory[i].name, bus->memory[i].first, bus->memory[i].reads,
 			         bus->memory[i].writes);
+	if (machine->vm.accesses_outside_ram)
+		log_info(machine->vm.name, "accesses to memory that is not there count=%llu",
+		         machine->vm.accesses_outside_ram);
 }
 
 void run(struct machine *machine)

@@ -7,6 +7,7 @@
 
 #define WINDOW   0x40000000u /* an address that only these checks map */
 #define LARGE    0x80000000u
+#define ROM      0x000F0000u
 #define IDENTITY (PAGE_PRESENT | PAGE_WRITE | PAGE_USER)
 #define EFER     0xC0000080u
 #define EFER_NXE 0x800u
@@ -177,6 +178,22 @@ static void check_reserved(void)
 	set_window(0);
 }
 
+/* The entry allows it and sets D; the memory behind it takes nothing. */
+static void check_rom(void)
+{
+	paging_map(&paging, WINDOW, ROM, IDENTITY);
+	cpu_flush_page(WINDOW);
+	uint32_t before = *(volatile uint32_t *)(uintptr_t)ROM;
+	for (unsigned ring = 0; ring < 4; ring += 3) {
+		test_value(call_in_ring(ring, read, WINDOW), before, "firmware's memory is read");
+		test_returns(call_in_ring(ring, write, WINDOW), "a write to it");
+		test_returns(call_in_ring(ring, add, WINDOW), "an add to it");
+		test_value(call_in_ring(ring, read, WINDOW), before, "it is as before");
+	}
+	test_check(window_bits() & PAGE_D, "writes to it set D");
+	set_window(IDENTITY);
+}
+
 static void check_mode(enum paging_mode mode)
 {
 	paging = paging_create(mode);
@@ -189,6 +206,7 @@ static void check_mode(enum paging_mode mode)
 	check_accessed_and_dirty();
 	check_read_modify_write();
 	check_large();
+	check_rom();
 	if (mode == PAGING_PAE) {
 		check_no_execute();
 		check_reserved();
