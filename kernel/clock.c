@@ -14,54 +14,100 @@
 
 #define CONTROL_ONE_SHOT0 0x30 /* channel 0, both bytes, mode 0 */
 #define CONTROL_ONE_SHOT2 0xB0
+#define CONTROL_LATCH2    0x80
 
 #define SPEAKER_PORT    0x61
 #define SPEAKER_GATE2   0x01
 #define SPEAKER_DATA    0x02
 #define SPEAKER_OUTPUT2 0x20
 
-#define SECOND             1000000000u
-#define CALIBRATION_TICKS  11932u /* 10 ms */
-#define LONGEST_TICKS      0xFFFFu
-#define LONGEST_DELAY      54000000u /* a little less than LONGEST_TICKS */
-#define CALIBRATION_ROUNDS 3
-#define PATIENCE           50000000u /* reads of a port, some seconds for an interval of 10 ms */
-#define NEVER              UINT64_MAX
+#define SECOND            1000000000u
+#define CALIBRATION_TICKS 11932u /* 10 ms */
+#define LONGEST_TICKS     0xFFFFu
+#define LONGEST_DELAY     54000000u /* a little less than LONGEST_TICKS */
+#define SAMPLES           8
+#define ROUNDS            3
+#define ROUNDS_MAX        30
+#define PATIENCE          50000000u /* reads of a port, some seconds for an interval of 10 ms */
+#define NEVER             UINT64_MAX
 
 static uint64_t tsc_start;
 static uint32_t tsc_khz;
 static struct timer *timers; /* the next one due comes first */
 
-static uint64_t measure_calibration(void)
+static uint32_t read_channel2(void)
 {
-	uint8_t speaker = (uint8_t)(x86_in8(SPEAKER_PORT) & ~(SPEAKER_DATA | SPEAKER_GATE2));
+	uint32_t low = x86_in8(PIT_CHANNEL2);
 
-	x86_out8(SPEAKER_PORT, speaker | SPEAKER_GATE2);
-	x86_out8(PIT_CONTROL, CONTROL_ONE_SHOT2);
-	x86_out8(PIT_CHANNEL2, CALIBRATION_TICKS & 0xFF);
-	x86_out8(PIT_CHANNEL2, CALIBRATION_TICKS >> 8);
-	uint64_t start = x86_read_tsc();
-	uint32_t patience = PATIENCE;
-	while (patience && !(x86_in8(SPEAKER_PORT) & SPEAKER_OUTPUT2))
-		patience--;
-	uint64_t took = x86_read_tsc() - start;
-	x86_out8(SPEAKER_PORT, speaker);
-	return patience ? took : NEVER;
+	return low | (uint32_t)x86_in8(PIT_CHANNEL2) << 8;
 }
 
-/* Whatever disturbs a round makes it longer, so the shortest is the truest. */
+/* What channel 2 shows at a time, and how uncertain that time is. */
+struct sample {
+	uint64_t tsc, width;
+	uint32_t left;
+};
+
+static struct sample take_sample(void)
+{
+	uint64_t before = x86_read_tsc(), after;
+
+	x86_out8(PIT_CONTROL, CONTROL_LATCH2);
+	after = x86_read_tsc();
+	return (struct sample){before, after - before, read_channel2()};
+}
+
+static struct sample take_best_sample(void)
+{
+	struct sample best = take_sample();
+
+	for (int i = 0; i < SAMPLES; i++) {
+		struct sample sample = take_sample();
+		if (sample.width < best.width)
+			best = sample;
+	}
+	return best;
+}
+
+/* From somewhere near its beginning to somewhere behind CALIBRATION_TICKS; false when channel 2 has
+ * run out before, or does not count at all. */
+static bool measure(struct sample *first, struct sample *last)
+{
+	uint32_t patience = PATIENCE;
+
+	x86_out8(PIT_CONTROL, CONTROL_ONE_SHOT2);
+	x86_out8(PIT_CHANNEL2, LONGEST_TICKS & 0xFF);
+	x86_out8(PIT_CHANNEL2, LONGEST_TICKS >> 8);
+	take_sample(); /* in the first tick the count may not be loaded yet */
+	*first = take_best_sample();
+	while (patience && take_sample().left > LONGEST_TICKS - CALIBRATION_TICKS)
+		patience--;
+	*last = take_best_sample();
+	return patience && first->left >= last->left + CALIBRATION_TICKS / 2 &&
+	       !(x86_in8(SPEAKER_PORT) & SPEAKER_OUTPUT2);
+}
+
+/* What disturbs a sample makes it wider, so the tightest two are the truest: the processor may have
+ * been away at any time, as that of a virtual machine often is. */
 static uint32_t calibrate(void)
 {
-	uint64_t shortest = NEVER;
+	uint8_t speaker = (uint8_t)(x86_in8(SPEAKER_PORT) & ~(SPEAKER_DATA | SPEAKER_GATE2));
+	uint64_t narrowest = NEVER;
+	uint32_t khz = 0;
 
-	for (int i = 0; i < CALIBRATION_ROUNDS; i++) {
-		uint64_t took = measure_calibration();
-		if (took < shortest)
-			shortest = took;
+	x86_out8(SPEAKER_PORT, speaker | SPEAKER_GATE2);
+	for (int good = 0, i = 0; good < ROUNDS && i < ROUNDS_MAX; i++) {
+		struct sample first, last;
+		if (!measure(&first, &last))
+			continue;
+		good++;
+		if (first.width + last.width >= narrowest)
+			continue;
+		narrowest = first.width + last.width;
+		khz = (uint32_t)((last.tsc - first.tsc) * PIT_HZ / (first.left - last.left) / 1000);
 	}
-	if (shortest == NEVER)
-		return 0;
-	return (uint32_t)(shortest * PIT_HZ / CALIBRATION_TICKS / 1000);
+	x86_out8(SPEAKER_PORT, speaker);
+	return khz;
 }
 
 uint64_t clock_now(void)

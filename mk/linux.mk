@@ -28,12 +28,16 @@ $(LINUX_FETCHED) &: tools/fetch-linux
 LINUX_PROGRAMS := /init=guest/linux/init /bin/busybox=$(LINUX)/busybox
 LINUX_MADE_OF  := $(LINUX)/busybox guest/linux/init tools/make-initramfs
 
+$(LINUX)/churn: guest/linux/churn.c guest/linux/calls.h
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) -MF $@.d -Wl,--build-id=none -Wl,-z,noexecstack $< -o $@
+
 # The small one has what a shell needs, the others the stress and the modules of one kernel, too.
 $(LINUX)/initrd: $(LINUX_MADE_OF)
 	tools/make-initramfs $@ $(LINUX_PROGRAMS)
 
-$(LINUX)/initrd-%: $(LINUX_MADE_OF) guest/linux/stress $(LINUX)/modules-%
-	tools/make-initramfs $@ $(LINUX_PROGRAMS) /bin/stress=guest/linux/stress /lib/modules=$(LINUX)/modules-$*
+$(LINUX)/initrd-%: $(LINUX_MADE_OF) guest/linux/stress $(LINUX)/churn $(LINUX)/modules-%
+	tools/make-initramfs $@ $(LINUX_PROGRAMS) /bin/stress=guest/linux/stress /bin/churn=$(LINUX)/churn /lib/modules=$(LINUX)/modules-$*
 
 $(LINUX)/vmlinux-%: $(LINUX)/vmlinuz-% tools/extract-vmlinux
 	tools/extract-vmlinux $< $@

@@ -25,7 +25,7 @@ enum {
 
 /* A tick lasts 17600/21 ns: 105/88 MHz is 21 ticks in 17600 ns, so the arithmetic has no remainder
  * to lose. 64 bits of nanoseconds times 21 last for 27 years. */
-enum { TICKS = 21, TICKS_NANOSECONDS = 17600 };
+enum { TICKS = 21, TICKS_NANOSECONDS = 17600, SECOND = 1193182 };
 
 uint64_t i8254_tick_at(uint64_t now)
 {
@@ -228,16 +228,53 @@ static void channel_drive(struct i8254_channel *channel, bool level)
 	line_set(&channel->line, level);
 }
 
+static void channel_pulse(struct i8254_channel *channel)
+{
+	channel_drive(channel, false);
+	channel_drive(channel, true);
+}
+
+static bool channel_waits(const struct i8254_channel *channel)
+{
+	return channel->is_waiting && channel->is_waiting(channel->owner);
+}
+
+/* How often the output rose after `settled` up to the tick, the first time at `first`. */
+static uint64_t channel_rises(const struct i8254_channel *channel, uint64_t first, uint64_t tick)
+{
+	uint32_t rest;
+
+	if (first > tick)
+		return 0;
+	return channel_is_periodic(channel)
+	               ? 1 + divide_by_word(tick - first, channel->period, &rest)
+	               : 1;
+}
+
 /* Tells the line what happened after `settled` up to the tick, with no load in between. However
- * many edges there were, the last one says it all: a line cannot count. */
+ * many edges there were, the last one says it all, for a line cannot count; all but one of them are
+ * late where somebody takes them, and so is the last if the one before it has not been taken. */
 static void channel_tell(struct i8254_channel *channel, uint64_t tick)
 {
-	if (channel_rise(channel, channel->settled) <= tick) {
-		channel_drive(channel, false);
-		channel_drive(channel, true);
+	uint64_t rises = channel_rises(channel, channel_rise(channel, channel->settled), tick);
+
+	if (rises) {
+		bool was_waiting = channel_waits(channel);
+		channel_pulse(channel);
+		if (channel_is_periodic(channel) && channel_waits(channel))
+			late_ticks_add(&channel->late, tick, rises - 1 + was_waiting,
+			               channel->period, SECOND);
 	}
 	channel_drive(channel, channel_level(channel, tick));
 	channel->settled = tick;
+}
+
+/* The last tick has been taken: the next one that is late comes while the output is high, as it
+ * would have been. */
+static void channel_catch_up(struct i8254_channel *channel)
+{
+	if (channel->output && !channel_waits(channel) && late_ticks_take(&channel->late))
+		channel_pulse(channel);
 }
 
 static uint64_t channel_settle(struct i8254_channel *channel, uint64_t now)
@@ -246,6 +283,7 @@ static uint64_t channel_settle(struct i8254_channel *channel, uint64_t now)
 
 	if (tick < channel->settled)
 		tick = channel->settled;
+	late_ticks_limit(&channel->late, tick, SECOND);
 	if (channel->load <= tick) {
 		uint64_t load = channel->load;
 		channel_tell(channel, load - 1);
@@ -290,6 +328,7 @@ static void channel_program(struct i8254_channel *channel, uint64_t tick, uint8_
 	channel->null_count = true;
 	channel->load = NEVER;
 	channel->load_ends_cycle = false;
+	late_ticks_forget(&channel->late);
 	/* Waiting for its count the output of a one-shot is high, as if it had run out long ago. */
 	channel->zero = channel_mode(channel) == 1 ? 0 : NEVER;
 }
@@ -408,8 +447,12 @@ void i8254_reset(struct i8254 *timer, uint64_t now)
 {
 	for (unsigned i = 0; i < I8254_CHANNELS; i++) {
 		struct i8254_channel *channel = &timer->channel[i];
-		*channel = (struct i8254_channel){
-		        .settled = i8254_tick_at(now), .line = channel->line, .gate = i != 2};
+		*channel = (struct i8254_channel){.settled = i8254_tick_at(now),
+		                                  .line = channel->line,
+		                                  .is_waiting = channel->is_waiting,
+		                                  .owner = channel->owner,
+		                                  .late = channel->late,
+		                                  .gate = i != 2};
 		channel_program(channel, channel->settled, ACCESS_BOTH << CONTROL_ACCESS_SHIFT);
 		line_set(&channel->line, false);
 	}
@@ -419,6 +462,14 @@ void i8254_advance(struct i8254 *timer, uint64_t now)
 {
 	for (unsigned i = 0; i < I8254_CHANNELS; i++)
 		channel_settle(&timer->channel[i], now);
+	i8254_catch_up(timer);
+}
+
+void i8254_catch_up(struct i8254 *timer)
+{
+	for (unsigned i = 0; i < I8254_CHANNELS; i++)
+		if (timer->channel[i].late.count)
+			channel_catch_up(&timer->channel[i]);
 }
 
 static uint64_t channel_next_rise(struct i8254_channel channel)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/devices/late_ticks.h"
 #include "monitor/devices/line.h"
 
 #define I8254_PORT     0x40
@@ -46,8 +47,13 @@ struct i8254_channel {
 	uint64_t settled; /* everything up to this tick has been told */
 	bool output;
 
-	/* Wiring. */
+	struct late_ticks late; /* of the periodic modes */
+
+	/* Wiring. Whoever can tell whether the last rise of the output still waits to be taken
+	 * says so; then ticks that nobody had time for come late. */
 	struct line line;
+	bool (*is_waiting)(void *owner);
+	void *owner;
 };
 
 struct i8254 {
@@ -60,6 +66,9 @@ void i8254_reset(struct i8254 *timer, uint64_t now);
 void i8254_advance(struct i8254 *timer, uint64_t now);
 /* In nanoseconds; in the past when i8254_advance has not been told of that time yet. */
 uint64_t i8254_next_due(const struct i8254 *timer);
+
+/* An interrupt was taken: is a tick late whose turn it is now? */
+void i8254_catch_up(struct i8254 *timer);
 
 void i8254_set_gate(struct i8254 *timer, uint64_t now, unsigned channel, bool level);
 bool i8254_output(struct i8254 *timer, uint64_t now, unsigned channel);

@@ -120,6 +120,13 @@ void i8259_set_line(struct i8259_pair *pair, unsigned input, bool level)
 	pair_update(pair);
 }
 
+bool i8259_is_waiting(const struct i8259_pair *pair, unsigned input)
+{
+	const struct i8259 *chip = input < 8 ? &pair->master : &pair->slave;
+
+	return chip->edges & ~chip->mask & 1U << (input & 7);
+}
+
 static void chip_end(struct i8259 *chip, unsigned level, bool rotate)
 {
 	chip->in_service &= (uint8_t) ~(1U << level);

@@ -51,6 +51,9 @@ void i8259_reset(struct i8259_pair *pair);
 /* Input 0 to 15 of the pair. Input 2 is the slave's and cannot be driven from outside. */
 void i8259_set_line(struct i8259_pair *pair, unsigned input, bool level);
 
+/* Whether an edge on this input waits, and nothing but what goes before it keeps it waiting. */
+bool i8259_is_waiting(const struct i8259_pair *pair, unsigned input);
+
 /* The processor's acknowledge cycle: the vector, and the request moves into service. */
 uint8_t i8259_acknowledge(struct i8259_pair *pair);
 

@@ -65,6 +65,12 @@ void io_apic_set_line(struct io_apic *apic, unsigned pin, bool level)
 	serve(apic, pin, has_risen);
 }
 
+bool io_apic_vector(const struct io_apic *apic, unsigned pin, uint8_t *vector)
+{
+	*vector = (uint8_t)apic->entries[pin];
+	return !(apic->entries[pin] & ENTRY_MASKED);
+}
+
 void io_apic_end(struct io_apic *apic, uint8_t vector)
 {
 	for (unsigned pin = 0; pin < IO_APIC_PINS; pin++) {

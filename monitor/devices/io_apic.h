@@ -34,6 +34,9 @@ void io_apic_reset(struct io_apic *apic);
 
 void io_apic_set_line(struct io_apic *apic, unsigned pin, bool level);
 
+/* The vector of a pin. False: it is masked. */
+bool io_apic_vector(const struct io_apic *apic, unsigned pin, uint8_t *vector);
+
 /* A processor has served a level-triggered interrupt. */
 void io_apic_end(struct io_apic *apic, uint8_t vector);
 

@@ -46,6 +46,9 @@ enum {
 	NO_VECTOR = -1,
 };
 
+/* The timer's bus is one of 1 GHz. */
+#define SECOND 1000000000u
+
 enum { TO_NAMED, TO_SELF, TO_ALL, TO_OTHERS };
 
 enum { ERROR_SEND_VECTOR = 1 << 5, ERROR_RECEIVE_VECTOR = 1 << 6, ERROR_REGISTER = 1 << 7 };
@@ -238,6 +241,11 @@ bool local_apic_accept(struct local_apic *apic, const struct local_apic_message 
 	       take(apic, message);
 }
 
+bool local_apic_requests(const struct local_apic *apic, uint8_t vector)
+{
+	return get_bit(apic->requests, vector);
+}
+
 bool local_apic_acknowledge(struct local_apic *apic, uint8_t *vector)
 {
 	int won = winner(apic);
@@ -247,6 +255,8 @@ bool local_apic_acknowledge(struct local_apic *apic, uint8_t *vector)
 	*vector = (uint8_t)won;
 	set_bit(apic->requests, *vector, false);
 	set_bit(apic->in_service, *vector, true);
+	if (*vector == (uint8_t)apic->entries[LOCAL_APIC_TIMER] && late_ticks_take(&apic->late))
+		set_bit(apic->requests, *vector, true);
 	update(apic);
 	return true;
 }
@@ -318,7 +328,22 @@ static void timer_begin(struct local_apic *apic, uint64_t now, uint32_t count)
 	apic->timer_runs = count != 0;
 }
 
-/* The present round begins where the last whole one ended; those in between were one interrupt. */
+/* The interrupt for one of the rounds that have ended; the others are late, and so is this one if
+ * the last has not been taken yet. */
+static void timer_request(struct local_apic *apic, uint64_t now, uint64_t rounds)
+{
+	uint32_t entry = apic->entries[LOCAL_APIC_TIMER];
+	uint64_t late = rounds - 1 + get_bit(apic->requests, (uint8_t)entry);
+
+	if (entry & ENTRY_MASKED)
+		return;
+	if (late)
+		late_ticks_add(&apic->late, now, late,
+		               (uint64_t)apic->timer_initial << timer_shift(apic), SECOND);
+	request(apic, (uint8_t)entry, false);
+}
+
+/* The present round begins where the last whole one ended. */
 static void timer_go_round(struct local_apic *apic, uint64_t now)
 {
 	uint64_t end = timer_end(apic), rounds;
@@ -327,18 +352,21 @@ static void timer_go_round(struct local_apic *apic, uint64_t now)
 	rounds = divide_by_word((now - end) >> timer_shift(apic), apic->timer_initial, &rest);
 	timer_begin(apic, end + ((rounds * apic->timer_initial) << timer_shift(apic)),
 	            apic->timer_initial);
+	timer_request(apic, now, rounds + 1);
 }
 
 void local_apic_advance(struct local_apic *apic, uint64_t now)
 {
 	uint32_t entry = apic->entries[LOCAL_APIC_TIMER];
 
+	late_ticks_limit(&apic->late, now, SECOND);
 	if (!apic->timer_runs || now < timer_end(apic))
 		return;
-	if (entry & ENTRY_PERIODIC && apic->timer_initial)
+	if (entry & ENTRY_PERIODIC && apic->timer_initial) {
 		timer_go_round(apic, now);
-	else
-		apic->timer_runs = false;
+		return;
+	}
+	apic->timer_runs = false;
 	if (!(entry & ENTRY_MASKED))
 		request(apic, (uint8_t)entry, false);
 }
@@ -353,6 +381,7 @@ uint64_t local_apic_next_due(const struct local_apic *apic)
 /* Everything but the base register and what the pins say. */
 static void clear(struct local_apic *apic)
 {
+	late_ticks_forget(&apic->late);
 	*apic = (struct local_apic){
 	        .base = apic->base,
 	        .pins = {apic->pins[0], apic->pins[1]},
@@ -360,6 +389,7 @@ static void clear(struct local_apic *apic)
 	        .destination_format = UINT32_MAX,
 	        .spurious = SPURIOUS_AT_RESET,
 	        .not_modelled = apic->not_modelled,
+	        .late = apic->late,
 	        .processor = apic->processor,
 	        .nmi = apic->nmi,
 	        .end = apic->end,
@@ -460,6 +490,8 @@ static void write_entry(struct local_apic *apic, unsigned number, uint32_t value
 	*entry = (value & entry_writable[number]) | (*entry & ENTRY_REMOTE_REQUEST) | forced;
 	if (!(*entry & ENTRY_LEVEL))
 		*entry &= ~(uint32_t)ENTRY_REMOTE_REQUEST;
+	if (number == LOCAL_APIC_TIMER)
+		late_ticks_forget(&apic->late);
 	if (number == LOCAL_APIC_LINT0 || number == LOCAL_APIC_LINT1)
 		request_by_pin(apic, number - LOCAL_APIC_LINT0, false);
 }
@@ -471,6 +503,7 @@ static void write_spurious(struct local_apic *apic, uint32_t value)
 		return;
 	for (unsigned i = 0; i < LOCAL_APIC_ENTRIES; i++)
 		apic->entries[i] |= ENTRY_MASKED;
+	late_ticks_forget(&apic->late);
 }
 
 /* The counter goes on from where it is, at its new speed. */
@@ -479,6 +512,7 @@ static void write_divide(struct local_apic *apic, uint64_t now, uint32_t value)
 	uint32_t current = timer_current(apic, now);
 
 	apic->timer_divide = value & DIVIDE_WRITABLE;
+	late_ticks_forget(&apic->late);
 	timer_begin(apic, now, current);
 }
 
@@ -518,6 +552,7 @@ static void write_register(struct local_apic *apic, uint64_t now, unsigned numbe
 		break;
 	case REGISTER_TIMER_INITIAL:
 		apic->timer_initial = value;
+		late_ticks_forget(&apic->late);
 		timer_begin(apic, now, value);
 		break;
 	case REGISTER_TIMER_DIVIDE:

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/devices/late_ticks.h"
 #include "monitor/devices/line.h"
 
 #define LOCAL_APIC_ADDRESS 0xFEE00000u
@@ -68,6 +69,7 @@ struct local_apic {
 	uint32_t timer_count; /* what it counted down from at timer_start */
 	uint64_t timer_start;
 	bool timer_runs;
+	struct late_ticks late;
 
 	uint64_t not_modelled; /* SMI, INIT and ExtINT messages */
 
@@ -87,6 +89,9 @@ void local_apic_set_pin(void *apic, unsigned pin, bool level);
 
 /* False: nobody took the message. */
 bool local_apic_accept(struct local_apic *apic, const struct local_apic_message *message);
+
+/* Whether a vector waits for the processor. */
+bool local_apic_requests(const struct local_apic *apic, uint8_t vector);
 
 /* The processor takes an interrupt. False: it is the 8259 that must be asked for the vector. */
 bool local_apic_acknowledge(struct local_apic *apic, uint8_t *vector);

@@ -204,6 +204,16 @@ static void update(struct mc146818 *clock, uint64_t seconds)
 	count_seconds(clock, seconds);
 }
 
+/* The flag is one, however many periods have ended. With its interrupt on, the others are late. */
+static void end_period(struct mc146818 *clock, uint64_t ended, uint32_t period)
+{
+	uint64_t late = ended - 1 + !!(clock->memory[C] & B_PERIODIC);
+
+	clock->memory[C] |= B_PERIODIC;
+	if (late && clock->memory[B] & B_PERIODIC)
+		late_ticks_add(&clock->late, clock->settled, late, period, TICKS_A_SECOND);
+}
+
 void mc146818_advance(struct mc146818 *clock, uint64_t now)
 {
 	uint64_t from = clock->settled + clock->phase, to = tick_at(now) + clock->phase;
@@ -212,8 +222,10 @@ void mc146818_advance(struct mc146818 *clock, uint64_t now)
 	clock->settled = to - clock->phase;
 	if (!divider_runs(clock) || from == to)
 		return;
+	late_ticks_limit(&clock->late, clock->settled, TICKS_A_SECOND);
 	if (period && (from ^ to) >= period)
-		clock->memory[C] |= B_PERIODIC;
+		end_period(clock, (to >> __builtin_ctz(period)) - (from >> __builtin_ctz(period)),
+		           period);
 	update(clock, to / TICKS_A_SECOND - from / TICKS_A_SECOND);
 	drive_line(clock);
 }
@@ -254,13 +266,17 @@ static bool is_updating(const struct mc146818 *clock)
 	return counts(clock) && (divider & (TICKS_A_SECOND - 1)) >= TICKS_A_SECOND - UPDATE_TICKS;
 }
 
-/* Reading C takes the flags away, and with them the request. */
+/* Reading C takes the flags away, and with them the request; a late period may be next. */
 static uint8_t take_flags(struct mc146818 *clock)
 {
 	uint8_t flags = clock->memory[C];
 
 	clock->memory[C] = 0;
 	drive_line(clock);
+	if (flags & B_PERIODIC && late_ticks_take(&clock->late)) {
+		clock->memory[C] = B_PERIODIC;
+		drive_line(clock);
+	}
 	return flags;
 }
 
@@ -284,6 +300,7 @@ static void write_a(struct mc146818 *clock, uint8_t value)
 {
 	bool ran = divider_runs(clock);
 
+	late_ticks_forget(&clock->late);
 	clock->memory[A] = value & (uint8_t)~A_UPDATING;
 	if (!ran && divider_runs(clock))
 		clock->phase =
@@ -294,6 +311,8 @@ static void write_b(struct mc146818 *clock, uint8_t value)
 {
 	if (value & B_SET)
 		value &= (uint8_t)~B_UPDATE_ENDED;
+	if (!(value & B_PERIODIC))
+		late_ticks_forget(&clock->late);
 	clock->memory[B] = value;
 	clock->memory[C] &= (uint8_t)~C_REQUEST;
 	drive_line(clock);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "monitor/devices/late_ticks.h"
 #include "monitor/devices/line.h"
 
 #define MC146818_PORT   0x70
@@ -25,9 +26,10 @@ struct mc146818_date {
 struct mc146818 {
 	uint8_t index;
 	uint8_t memory[MC146818_MEMORY]; /* the registers are the first fourteen */
-	uint64_t settled; /* everything up to this tick of the crystal has happened */
-	uint64_t phase;   /* what the divider is ahead of the crystal's ticks */
-	bool interrupt;   /* the line as it was last driven */
+	uint64_t settled;       /* everything up to this tick of the crystal has happened */
+	uint64_t phase;         /* what the divider is ahead of the crystal's ticks */
+	bool interrupt;         /* the line as it was last driven */
+	struct late_ticks late; /* periodic interrupts */
 
 	/* Wiring. */
 	struct line line;

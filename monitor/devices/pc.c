@@ -172,11 +172,25 @@ static struct line pc_interrupt(struct pc *pc, unsigned input)
 	return (struct line){pc_drive_interrupt, pc, input};
 }
 
+/* Whether the timer's last tick is still to be taken, from either controller. */
+static bool pc_timer_waits(void *board)
+{
+	const struct pc *pc = board;
+	uint8_t vector;
+
+	if (i8259_is_waiting(&pc->interrupts, PC_TIMER_INTERRUPT))
+		return true;
+	return !pc->without.apic && io_apic_vector(&pc->io_apic, PC_TIMER_PIN, &vector) &&
+	       local_apic_requests(&pc->local_apic, vector);
+}
+
 static void pc_wire_lines(struct pc *pc)
 {
 	const struct line reset = {power_pull_reset, &pc->power, 0};
 
 	pc->timer.channel[0].line = pc_interrupt(pc, PC_TIMER_INTERRUPT);
+	pc->timer.channel[0].is_waiting = pc_timer_waits;
+	pc->timer.channel[0].owner = pc;
 	pc->keyboard.keyboard_line = pc_interrupt(pc, PC_KEYBOARD_INTERRUPT);
 	pc->keyboard.mouse_line = pc_interrupt(pc, PC_MOUSE_INTERRUPT);
 	pc->keyboard.reset = pc->port92.reset = reset;
@@ -419,9 +433,10 @@ uint8_t pc_take_interrupt(struct pc *pc)
 {
 	uint8_t vector;
 
-	if (!pc->without.apic && local_apic_acknowledge(&pc->local_apic, &vector))
-		return vector;
-	return i8259_acknowledge(&pc->interrupts);
+	if (pc->without.apic || !local_apic_acknowledge(&pc->local_apic, &vector))
+		vector = i8259_acknowledge(&pc->interrupts);
+	i8254_catch_up(&pc->timer);
+	return vector;
 }
 
 bool pc_acknowledge(struct pc *pc, uint64_t now, uint8_t *vector)

@@ -24,6 +24,12 @@ void *rom_take(struct rom *rom, uint32_t size, uint32_t *address)
 	return rom->bytes + at;
 }
 
+void rom_copy(const struct rom *rom, uint8_t *ram)
+{
+	__builtin_memset(ram + ROM_ADAPTERS, 0xFF, ROM_END - ROM_ADAPTERS);
+	__builtin_memcpy(ram + ROM_ADDRESS, rom->bytes, ROM_FILLED);
+}
+
 uint32_t rom_read(void *chip, uint64_t now, uint32_t offset, unsigned size)
 {
 	const struct rom *rom = chip;

@@ -17,11 +17,15 @@ static uint64_t ram_end(const struct vm *vm, uint64_t at)
 	return at < vm->ram_size ? vm->ram_size : 0;
 }
 
-/* How many of the bytes are RAM, from the first one on. */
+/* How many of the bytes are RAM, from the first one on, and all take writes or none does. */
 static size_t clip(const struct vm *vm, uint64_t at, size_t size)
 {
 	uint64_t end = ram_end(vm, at);
 
+	if (at < vm->rom.start && end > vm->rom.start)
+		end = vm->rom.start;
+	else if (at < vm->rom.end && end > vm->rom.end)
+		end = vm->rom.end;
 	return end && end - at < size ? (size_t)(end - at) : end ? size : 0;
 }
 
@@ -97,7 +101,7 @@ void guest_memory_write_telling(struct vm *vm, gpa_t at, const void *from, size_
 	bool answered = true;
 
 	for (size_t part; size; size -= part, bytes += part, at.value += part) {
-		part = clip(vm, at.value, size);
+		part = watch_is_rom(vm, at) ? 0 : clip(vm, at.value, size);
 		if (part) {
 			write_ram(vm, at, bytes, part, told);
 			continue;

@@ -106,8 +106,10 @@ bool shadow_start(struct vm *vm, const struct shadow_setup *setup)
 	shadow->large_pages = !(setup->ram_machine % (1u << SHADOW_LARGE_BIT));
 	shadow->frames = (uint32_t)(vm->ram_size / GUEST_PAGE_SIZE);
 	shadow->page_count = setup->page_count;
+	shadow->holes_end = vm->rom.end >> SHADOW_FRAME_BIT;
 	for (uint32_t i = 0; i < vm->hole_count; i++)
-		shadow->holes_end = (uint32_t)(vm->holes[i].end >> SHADOW_FRAME_BIT);
+		if (shadow->holes_end < vm->holes[i].end >> SHADOW_FRAME_BIT)
+			shadow->holes_end = vm->holes[i].end >> SHADOW_FRAME_BIT;
 	memset(setup->pages, 0, (size_t)setup->page_count * GUEST_PAGE_SIZE);
 	shadow_pool_start(shadow, setup->pages);
 	count_watched(shadow);

@@ -97,26 +97,23 @@ static bool pae_has_entry(const struct vcpu *vcpu, uint32_t slot)
 	return false;
 }
 
-static bool has_entry(struct vcpu *vcpu)
-{
-	const struct shadow *shadow = vcpu->vm->shadow;
-
-	if (!(vcpu->cr0 & VCPU_CR0_PG))
-		return shadow->slot < vcpu->vm->ram_size;
-	if (vcpu->cr4 & VCPU_CR4_PAE)
-		return pae_has_entry(vcpu, shadow->slot);
-	return entry_at(vcpu->vm, vcpu->cr3 & SHADOW_ADDRESS, shadow->slot >> SHADOW_SLOT_SHIFT,
-	                4) &
-	       ENTRY_PRESENT;
-}
-
 /* A table that maps nothing yet is enough: once it is there, the guest fills it without a sign, for
  * the shadow does not watch what it does not show. */
+bool shadow_slot_is_free_at(const struct vcpu *vcpu, uint32_t slot)
+{
+	if (!(vcpu->cr0 & VCPU_CR0_PG))
+		return slot >= vcpu->vm->ram_size;
+	if (vcpu->cr4 & VCPU_CR4_PAE)
+		return !pae_has_entry(vcpu, slot);
+	return !(entry_at(vcpu->vm, vcpu->cr3 & SHADOW_ADDRESS, slot >> SHADOW_SLOT_SHIFT, 4) &
+	         ENTRY_PRESENT);
+}
+
 bool shadow_slot_look(struct vcpu *vcpu)
 {
 	struct shadow *shadow = vcpu->vm->shadow;
 
 	shadow->flushes = vcpu->flushes;
-	shadow->slot_is_free = !shadow->has_slot || !has_entry(vcpu);
+	shadow->slot_is_free = !shadow->has_slot || shadow_slot_is_free_at(vcpu, shadow->slot);
 	return !shadow->slot_is_free;
 }

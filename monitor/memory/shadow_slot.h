@@ -16,6 +16,9 @@ static inline bool shadow_slot_holds(const struct shadow *shadow, uint32_t linea
 
 bool shadow_slot_look(struct vcpu *vcpu);
 
+/* Whether the guest's present directory has nothing for the 4 MB from an address on. */
+bool shadow_slot_is_free_at(const struct vcpu *vcpu, uint32_t slot);
+
 /* Whether the guest's present directory has anything for these 4 MB. */
 static inline bool shadow_slot_is_wanted(struct vcpu *vcpu)
 {

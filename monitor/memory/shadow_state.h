@@ -61,7 +61,7 @@ struct shadow {
 	bool no_execute;
 	bool large_pages;   /* RAM is aligned in the machine so that they are possible */
 	uint32_t frames;    /* whole pages of RAM */
-	uint32_t holes_end; /* the first page behind all holes in RAM */
+	uint32_t holes_end; /* the first page behind all holes in RAM, and ROM */
 
 	/* shadow.c: what the root is for. */
 	bool root_is_good;

@@ -59,6 +59,9 @@ static inline bool is_live(uint32_t entry)
 
 static inline bool is_watched(const struct shadow *shadow, uint32_t frame)
 {
+	if (frame < shadow->holes_end &&
+	    watch_is_rom(shadow->vm, gpa((uint64_t)frame << SHADOW_FRAME_BIT)))
+		return true;
 	return shadow->vm->watchers[frame] & WATCH_ALL;
 }
 

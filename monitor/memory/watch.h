@@ -26,11 +26,19 @@ static inline size_t watch_storage_size(uint64_t ram_size)
 	return (size_t)((ram_size + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE);
 }
 
-/* What lies outside RAM is never watched: nothing changes there. */
+/* The part of RAM that takes no writes. */
+static inline bool watch_is_rom(const struct vm *vm, gpa_t at)
+{
+	return at.value - vm->rom.start < vm->rom.end - vm->rom.start;
+}
+
+/* Whether a write must be looked at. What lies outside RAM is never watched: nothing changes there.
+ */
 static inline bool watch_is_watched(const struct vm *vm, gpa_t at)
 {
-	return vm->watchers && at.value < vm->ram_size &&
-	       (vm->watchers[(size_t)(at.value / GUEST_PAGE_SIZE)] & WATCH_ALL);
+	return watch_is_rom(vm, at) ||
+	       (vm->watchers && at.value < vm->ram_size &&
+	        (vm->watchers[(size_t)(at.value / GUEST_PAGE_SIZE)] & WATCH_ALL));
 }
 
 /* For linear.c alone, of a page of RAM that is not watched. */

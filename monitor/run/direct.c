@@ -125,29 +125,47 @@ void direct_stop(struct direct *direct)
 	direct_release(&direct->shadow_storage);
 }
 
+static bool is_crowded_out(struct direct *direct, const struct vcpu *vcpu)
+{
+	if (!direct->is_crowded_out)
+		log_info(vcpu->vm->name,
+		         "the guest leaves no 4 MB of its address space for the monitor, and this "
+		         "processor does not enforce segment limits: it is interpreted until it "
+		         "does");
+	direct->is_crowded_out = true;
+	statistics_count(slots_not_found);
+	return false;
+}
+
+static bool move(struct direct *direct, struct vcpu *vcpu, uint32_t base)
+{
+	bool is_done;
+
+	x86_disable_interrupts();
+	is_done = slot_move(&direct->slot, base);
+	x86_enable_interrupts();
+	if (!is_done) {
+		vm_stop(vcpu, "there is no memory for the page table that the monitor needs where "
+		              "the guest does not want to be");
+		return false;
+	}
+	tell_slot(direct, vcpu->vm);
+	statistics_count(slot_moves);
+	log_debug(vcpu->vm->name, "the monitor makes way for the guest slot=0x%08x", base);
+	return true;
+}
+
 /* Where limits are not enforced, nothing keeps ring 1 out of the slot but its being elsewhere. */
 bool direct_move_away(struct direct *direct, struct vcpu *vcpu)
 {
 	uint32_t base = SLOT_HIGHEST;
 
-	for (; shadow_slot_is_wanted(vcpu); base -= SLOT_SIZE) {
-		if (base < SLOT_LOWEST) {
-			vm_stop(vcpu,
-			        "the guest uses all of its address space, and this processor does "
-			        "not enforce segment limits: there is no room for the monitor");
-			return false;
-		}
-		if (!slot_move(&direct->slot, base)) {
-			vm_stop(vcpu,
-			        "there is no memory for the page table that the monitor needs "
-			        "where the guest does not want to be");
-			return false;
-		}
-		tell_slot(direct, vcpu->vm);
-		statistics_count(slot_moves);
-		log_debug(vcpu->vm->name, "the monitor makes way for the guest slot=0x%08x", base);
-	}
-	return true;
+	while (base >= SLOT_LOWEST && !shadow_slot_is_free_at(vcpu, base))
+		base -= SLOT_SIZE;
+	if (base < SLOT_LOWEST)
+		return is_crowded_out(direct, vcpu);
+	direct->is_crowded_out = false;
+	return move(direct, vcpu, base);
 }
 
 static inline bool level_is_usual(const struct vcpu *vcpu)
@@ -321,8 +339,6 @@ struct trap_frame *direct_run(struct direct *direct, struct vcpu *vcpu, gva_t *a
 {
 	struct world_area *area = direct->slot.area;
 
-	if (!direct_make_way(direct, vcpu))
-		return NULL;
 	area->guest_cr3 = shadow_root(vcpu);
 	area->local_table = vcpu->ldtr.usable ? SLOT_LOCAL_TABLE : 0;
 	real_unit_lend(vcpu);

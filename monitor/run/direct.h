@@ -28,6 +28,7 @@ struct direct {
 	struct shadow_tables tables;
 	struct direct_room shadow_pages, shadow_storage, watchers;
 	uint64_t traps[TRAP_VECTORS]; /* why it came back, by vector */
+	bool is_crowded_out;          /* the slot has found no place last time */
 };
 
 /* False, with one sentence, when there is not enough memory. */
@@ -61,8 +62,8 @@ void direct_take_user(const struct direct *direct, struct vcpu *vcpu);
 /* The switch itself. False, and the machine is stopped, when the guest is beyond reach. */
 bool direct_enter(struct direct *direct, struct vcpu *vcpu);
 bool direct_move_away(struct direct *direct, struct vcpu *vcpu);
-/* Where limits are not enforced: moves the slot when the guest wants its place. False, and the
- * machine is stopped, when there is no other. */
+/* Before anything runs directly. Where limits are not enforced it moves the slot when the guest
+ * wants its place. False when there is no other: for now the guest must be interpreted. */
 static inline bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
 {
 	return probes.segment_limits || !shadow_slot_is_wanted(vcpu) ||

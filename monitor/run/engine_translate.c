@@ -170,8 +170,7 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
 
 	x86_disable_interrupts();
 	*interrupted = interrupts_seen() != seen;
-	if ((*interrupted && !is_in_lockstep(machine)) ||
-	    !direct_make_way(&machine->direct, vcpu)) {
+	if (*interrupted && !is_in_lockstep(machine)) {
 		x86_enable_interrupts();
 		return;
 	}
@@ -213,6 +212,12 @@ static bool run_user(struct machine *machine, uint32_t seen, bool *interrupted)
 	return true;
 }
 
+static uint32_t interpret(struct vcpu *vcpu, uint32_t most)
+{
+	account_begin(CAUSE_interpreted);
+	return interpret_run(vcpu, most);
+}
+
 /* One turn of the engine: an event, an entry into the guest's world, or what is interpreted.
  * Returns how many instructions count for the slice. */
 static uint32_t turn(struct machine *machine, uint32_t seen, uint32_t most, bool *interrupted)
@@ -224,10 +229,11 @@ static uint32_t turn(struct machine *machine, uint32_t seen, uint32_t most, bool
 	if (vcpu->cpl == 3)
 		coverage_note_user(&machine->translated.coverage,
 		                   vcpu->segments[VCPU_CS].base + vcpu->eip);
+	if (!direct_make_way(&machine->direct, vcpu))
+		return interpret(vcpu, most);
 	if ((vcpu->cpl == 3 ? run_user : run_kernel)(machine, seen, interrupted))
 		return 0;
-	account_begin(CAUSE_interpreted);
-	return interpret_run(vcpu, vcpu->cpl == 3 ? most : 1);
+	return interpret(vcpu, vcpu->cpl == 3 ? most : 1);
 }
 
 /* In ring 0 a turn interprets one instruction at the most. */

@@ -32,7 +32,7 @@ static enum exit_reason run(struct machine *machine)
 			return exit;
 		if (engine_take_events(vcpu))
 			continue;
-		if (!direct_is_possible(vcpu))
+		if (!direct_is_possible(vcpu) || !direct_make_way(&machine->direct, vcpu))
 			done += interpret(vcpu, ENGINE_SLICE - done);
 		else if (!engine_run_directly(machine, seen))
 			return EXIT_interrupt;

@@ -169,12 +169,13 @@ static bool allocate_memory(struct machine *machine, uint32_t megabytes, char *p
 	return true;
 }
 
-/* Video memory and the firmware's area; text memory is RAM, which needs no chip to keep it. */
+/* Video memory. Text memory is RAM, which needs no chip to keep it, and what firmware has left is
+ * read as RAM is. */
 static void make_holes(struct vm *vm, bool has_text)
 {
-	vm->holes[0] = (struct vm_hole){0xA0000, has_text ? VGA_TEXT : 0xC0000};
-	vm->holes[1] = (struct vm_hole){0xC0000, 0x100000};
-	vm->hole_count = 2;
+	vm->holes[0] = (struct vm_hole){0xA0000, has_text ? VGA_TEXT : ROM_ADAPTERS};
+	vm->hole_count = 1;
+	vm->rom = (struct vm_hole){ROM_ADAPTERS, ROM_END};
 }
 
 static uint16_t *text_memory(const struct machine *machine)
@@ -194,6 +195,7 @@ static void fill_low_memory(struct machine *machine)
 	guest_memory_write(vm, gpa(0x40E), &extended_segment, sizeof(extended_segment));
 	guest_memory_write(vm, gpa(0x413), &kilobytes, sizeof(kilobytes));
 	guest_memory_write(vm, gpa(extended_segment << 4), &extended_kilobytes, 1);
+	rom_copy(&machine->pc.rom, vm->ram);
 	if (machine->pc.without.acpi)
 		return;
 	acpi_tables_fill_facs(facs);

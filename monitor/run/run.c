@@ -130,6 +130,17 @@ static void report_accesses(const struct machine *machine)
 			         "accesses chip=\"%s\" memory=0x%08x reads=%llu writes=%llu",
 			         bus->memory[i].name, bus->memory[i].first, bus->memory[i].reads,
 			         bus->memory[i].writes);
+	if (machine->vm.accesses_outside_ram)
+		log_info(machine->vm.name, "accesses to memory that is not there count=%llu",
+		         machine->vm.accesses_outside_ram);
+}
+
+static void report_late(const struct machine *machine, const char *chip,
+                        const struct late_ticks *late)
+{
+	if (late->made_up || late->lost)
+		log_info(machine->vm.name, "ticks came late chip=\"%s\" made-up=%llu lost=%llu",
+		         chip, late->made_up, late->lost + late->count);
 }
 
 void run(struct machine *machine)
@@ -153,5 +164,8 @@ void run(struct machine *machine)
 	account_report(&machine->vm.vcpu);
 	report_exits(machine);
 	report_accesses(machine);
+	report_late(machine, "8254", &machine->pc.timer.channel[0].late);
+	report_late(machine, "MC146818", &machine->pc.clock.late);
+	report_late(machine, "local APIC", &machine->pc.local_apic.late);
 	coverage_report(&machine->translated.coverage, &machine->translated.translator);
 }

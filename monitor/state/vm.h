@@ -26,7 +26,7 @@ enum exit_reason {
 #define VM_REASON_MAX 200
 #define VM_HOLES      4
 
-/* A range of guest-physical addresses among RAM's that is not RAM, in whole pages. */
+/* A range of guest-physical addresses among RAM's, in whole pages. */
 struct vm_hole {
 	uint32_t start, end;
 };
@@ -69,11 +69,13 @@ struct vm {
 	struct vcpu vcpu;
 
 	/* memory/guest_memory.c: RAM from guest-physical 0, contiguous in ours. The frames behind
-	 * the holes lie fallow. */
+	 * the holes lie fallow. One range of it, outside the holes, may take no writes: what the
+	 * bus has there is told of them, and is never read. */
 	uint8_t *ram;
 	uint64_t ram_size;
 	struct vm_hole holes[VM_HOLES]; /* ascending */
 	uint32_t hole_count;
+	struct vm_hole rom; /* empty where there is none */
 	uint64_t accesses_outside_ram;
 
 	/* memory/watch.c: a byte for each page of RAM that has begun: bits of enum watcher, and

@@ -95,22 +95,29 @@ DIFFERENT = {
     "numbers below zero": r"sched_clock: Marking stable",
 }
 
+# What it says natively as well, on a computer that is busy enough. That ticks are lost is not of these: then it calls the TSC unstable.
+BUSY = (
+    r"tsc: (Fast TSC calibration failed|Unable to calibrate against PIT|using PMTIMER reference calibration)|.* took # usecs$"
+    r"|APIC (calibration not consistent with|delta adjusted to) PM-Timer|PM-Timer running at invalid rate|clocksource: .* read-back delay of #"
+)
+
 
 def without_numbers(line):
     return re.sub(r"0x[0-9A-Fa-f]+|\b[0-9a-f]*\d[0-9a-f]*|(?<=[A-Za-z])\d+k?", "#", line)
 
 
 @pytest.mark.timeout(SECONDS["native"] + SECONDS["translate"] + 30)
+@pytest.mark.parametrize("time", ["--deterministic", "real"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_the_boot_log_is_that_of_a_like_machine(flavour):
+def test_the_boot_log_is_that_of_a_like_machine(flavour, time):
     """--deterministic: how busy this computer is does not show in it."""
     machine_or_skip("qemu")
-    options = ("--deterministic", "--cpu", "pentium3")
+    options = ("--cpu", "pentium3") + (("--deterministic",) if time != "real" else ())
     _, native = boot(f"vmlinuz-{flavour}", SECONDS["native"], "--native", *options)
     status, text = boot(f"vmlinuz-{flavour}", SECONDS["translate"], *options)
     assert status == 0
     known = {without_numbers(line) for line in kernel_lines(native)}
-    expected = re.compile("|".join(DIFFERENT.values()))
+    expected = re.compile("|".join([*DIFFERENT.values(), BUSY] if time == "real" else DIFFERENT.values()))
     mapped = {without_numbers(line): line for line in kernel_lines(text)}
     assert len(known) > 200 and len(mapped) > 200
     assert not [line for key, line in mapped.items() if key not in known and not expected.match(key)]

@@ -1,6 +1,8 @@
 """Each guest of guest/privileged/ and guest/devices/, natively and under each engine: all of its checks
 hold. Under the engine trap, all but those that cannot."""
 
+import re
+
 import pytest
 
 from conftest import DEPRIVILEGED, NATIVE, QEMU, SKIP, SUCCESS, check_verdict, guest_for, topics, way_name
@@ -28,6 +30,18 @@ def test_a_processor_without_no_execute_has_none_for_its_guest(engine):
     status, text = guest_for(("qemu", "qemu32", engine)).run("privileged/paging")
     check_verdict("paging", status, text)
     assert "no-execute: this processor has none" in text
+
+
+@pytest.mark.parametrize("engine", ["trap", "translate"])
+def test_where_limits_are_not_enforced_a_guest_may_use_all_addresses(engine, tmp_path):
+    """Row M9 of docs/limitations.md: it is interpreted meanwhile, and only then."""
+    log = tmp_path / "log"
+    check_verdict("paging", *guest_for(("qemu", "max", engine)).run("privileged/paging", "", "--log", log))
+    text = log.read_text()
+    assert text.count("it is interpreted until it does") == 2, text
+    assert re.search(r"stats: slots_not_found=\d+", text)
+    moves = re.search(r"stats: slot_moves=(\d+)", text)
+    assert not moves or int(moves[1]) < 10
 
 
 @pytest.mark.parametrize("topic", topics("devices"))

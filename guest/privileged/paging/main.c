@@ -7,6 +7,7 @@
 
 #define WINDOW   0x40000000u /* an address that only these checks map */
 #define LARGE    0x80000000u
+#define ROM      0x000F0000u
 #define IDENTITY (PAGE_PRESENT | PAGE_WRITE | PAGE_USER)
 #define EFER     0xC0000080u
 #define EFER_NXE 0x800u
@@ -177,6 +178,55 @@ static void check_reserved(void)
 	set_window(0);
 }
 
+/* Large pages of one frame wherever there is nothing yet, or nothing there again. */
+static void fill_directory(bool fill, uint32_t base)
+{
+	uint32_t size = paging_large_size(&paging);
+
+	for (uint64_t at = 0; at < 1ull << 32; at += size) {
+		uint64_t entry = paging_directory_entry(&paging, (uint32_t)at);
+		if (fill && !entry)
+			paging_map_large(&paging, (uint32_t)at, base, IDENTITY);
+		else if (!fill && entry & PAGE_LARGE)
+			paging_set_directory_entry(&paging, (uint32_t)at, 0);
+	}
+	paging_flush_all();
+}
+
+/* No address is left: not for anybody who would hide in between. */
+static void check_full(void)
+{
+	uint32_t size = paging_large_size(&paging), offset = (uint32_t)(uintptr_t)page & (size - 1);
+	uint32_t wrong = 0;
+
+	fill_directory(true, (uint32_t)(uintptr_t)page - offset);
+	page[0] = 0x4321;
+	for (uint64_t at = PAGING_IDENTITY_SIZE; at < 1ull << 32; at += size)
+		wrong += (paging_directory_entry(&paging, (uint32_t)at) & PAGE_LARGE) &&
+		         *(volatile uint32_t *)(uintptr_t)((uint32_t)at + offset) != 0x4321;
+	test_check(!wrong, "all 4 GB can be mapped");
+	test_value(call_in_ring(3, read, 0 - size + offset), 0x4321, "the last of them");
+	fill_directory(false, 0);
+	test_page_fault(call_in_ring(0, read, 0 - size + offset), 0, 0 - size + offset,
+	                "and taken away again");
+}
+
+/* The entry allows it and sets D; the memory behind it takes nothing. */
+static void check_rom(void)
+{
+	paging_map(&paging, WINDOW, ROM, IDENTITY);
+	cpu_flush_page(WINDOW);
+	uint32_t before = *(volatile uint32_t *)(uintptr_t)ROM;
+	for (unsigned ring = 0; ring < 4; ring += 3) {
+		test_value(call_in_ring(ring, read, WINDOW), before, "firmware's memory is read");
+		test_returns(call_in_ring(ring, write, WINDOW), "a write to it");
+		test_returns(call_in_ring(ring, add, WINDOW), "an add to it");
+		test_value(call_in_ring(ring, read, WINDOW), before, "it is as before");
+	}
+	test_check(window_bits() & PAGE_D, "writes to it set D");
+	set_window(IDENTITY);
+}
+
 static void check_mode(enum paging_mode mode)
 {
 	paging = paging_create(mode);
@@ -189,6 +239,8 @@ static void check_mode(enum paging_mode mode)
 	check_accessed_and_dirty();
 	check_read_modify_write();
 	check_large();
+	check_full();
+	check_rom();
 	if (mode == PAGING_PAE) {
 		check_no_execute();
 		check_reserved();

@@ -53,6 +53,20 @@ TEST(memory_that_is_not_filled_is_ones_and_nothing_can_be_written)
 	CHECK(!rom_take(&rom, 1, &address));
 }
 
+TEST(in_memory_it_is_the_same_with_ones_below)
+{
+	static uint8_t ram[ROM_END + 1];
+
+	rom_reset(&rom);
+	acpi_tables_build(&rom, true, true);
+	rom_copy(&rom, ram);
+	CHECK_EQ(ram[ROM_ADAPTERS - 1] | ram[ROM_END], 0);
+	CHECK_EQ(ram[ROM_ADAPTERS] & ram[ROM_ADDRESS - 1], 0xFF);
+	for (uint32_t at = ROM_ADDRESS; at < ROM_END; at++)
+		if (ram[at] != get(at, 1))
+			CHECK_EQ(at, 0);
+}
+
 TEST(mp_table)
 {
 	static const uint8_t sizes[] = {20, 8, 8, 8, 8};

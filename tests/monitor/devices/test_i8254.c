@@ -470,6 +470,68 @@ TEST(i8254_tells_its_line_when_the_output_rises)
 	CHECK_EQ(rises, 2);
 }
 
+static bool is_taken;
+
+static bool waits(void *owner)
+{
+	(void)owner;
+	return !is_taken;
+}
+
+TEST(i8254_ticks_that_were_not_taken_come_late)
+{
+	set_up();
+	timer.channel[0].is_waiting = waits;
+	program(0, 2, 100);
+	rises = 0;
+	is_taken = false;
+	i8254_advance(&timer, i8254_time_of(1300)); /* at 1101 and 1201 */
+	i8254_advance(&timer,
+	              i8254_time_of(1450)); /* at 1301 and 1401, with one that still waits */
+	CHECK_EQ(rises, 2);
+	i8254_catch_up(&timer);
+	CHECK_EQ(rises, 2);
+	is_taken = true;
+	for (unsigned i = 0; i < 9; i++)
+		i8254_catch_up(&timer);
+	CHECK_EQ(timer.channel[0].late.made_up, 4);
+	CHECK_EQ(rises, 6);
+	/* A line on which nothing waits is one that nobody listens to: masked. */
+	i8254_advance(&timer, i8254_time_of(2450));
+	CHECK_EQ(rises, 7);
+	CHECK_EQ(timer.channel[0].late.count, 0);
+}
+
+TEST(i8254_in_mode_3_late_ticks_come_while_the_output_is_high)
+{
+	set_up();
+	timer.channel[0].is_waiting = waits;
+	program(0, 3, 100);
+	is_taken = false;
+	i8254_advance(&timer, i8254_time_of(1290));
+	is_taken = true;
+	rises = 0;
+	i8254_catch_up(&timer);
+	CHECK_EQ(rises, 0);
+	i8254_advance(&timer, i8254_time_of(1310));
+	CHECK_EQ(rises, 2);
+}
+
+TEST(i8254_programmed_anew_it_is_not_late)
+{
+	set_up();
+	timer.channel[0].is_waiting = waits;
+	program(0, 2, 100);
+	is_taken = false;
+	i8254_advance(&timer, i8254_time_of(1450));
+	program(0, 2, 100);
+	is_taken = true;
+	rises = 0;
+	i8254_catch_up(&timer);
+	CHECK_EQ(rises, 0);
+	CHECK(timer.channel[0].late.lost > 0);
+}
+
 TEST(i8254_next_due_sees_through_a_load)
 {
 	set_up();

@@ -220,14 +220,46 @@ TEST(periodic_timer_stays_in_step)
 		put(EOI, 0);
 		CHECK_EQ(get(CURRENT), 993);
 	}
-	now = 9500; /* late by several rounds: one interrupt */
+	now = 9500; /* late by several rounds: at 6000, 7000, 8000 and 9000 */
 	CHECK_EQ(get(CURRENT), 500);
-	CHECK_EQ(acknowledge(), 0x20);
-	put(EOI, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK_EQ(acknowledge(), 0x20);
+		CHECK_EQ(acknowledge(), -1);
+		put(EOI, 0);
+	}
 	CHECK_EQ(acknowledge(), -1);
+	CHECK_EQ(local_apic_next_due(&apic), 10000);
+	CHECK_EQ(apic.late.made_up, 3);
 	put(INITIAL, 0);
 	CHECK_EQ(local_apic_next_due(&apic), VIRTUAL_TIME_NEVER);
 	CHECK_EQ(get(CURRENT), 0);
+}
+
+TEST(rounds_that_nobody_took_come_late_unless_the_timer_is_set_anew)
+{
+	set_up_on();
+	put(TIMER, 0x20020);
+	put(DIVIDE, 0xB);
+	put(INITIAL, 1000000);
+	now = 0;
+	for (unsigned i = 1; i <= 3; i++)
+		local_apic_advance(&apic, now = 1000 + i * 1000000);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_EQ(acknowledge(), 0x20);
+		put(EOI, 0);
+	}
+	CHECK_EQ(acknowledge(), -1);
+	for (unsigned i = 4; i <= 6; i++)
+		local_apic_advance(&apic, now = 1000 + i * 1000000);
+	put(INITIAL, 1000000);
+	CHECK_EQ(acknowledge(), 0x20);
+	put(EOI, 0);
+	CHECK_EQ(acknowledge(), -1);
+	/* Masked it has nobody to be late for. */
+	put(TIMER, 0x30020);
+	local_apic_advance(&apic, now += 5000000);
+	put(TIMER, 0x20020);
+	CHECK_EQ(acknowledge(), -1);
 }
 
 TEST(timer_divides_by_each_power)

@@ -181,6 +181,30 @@ TEST(clock_periodic_interrupt_has_the_rates_of_the_data_sheet)
 	CHECK_EQ(mc146818_next_due(&chip), VIRTUAL_TIME_NEVER);
 }
 
+TEST(clock_periodic_interrupts_that_nobody_took_come_late)
+{
+	uint64_t now = SECOND;
+
+	set_up();
+	out(0, 0x0A, 0x2E); /* 4 a second */
+	out(0, 0x0B, 0x42);
+	mc146818_advance(&chip, now + 1);
+	CHECK_EQ(edges, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK(line);
+		CHECK_EQ(in(now + 2, 0x0C) & 0x40, 0x40);
+	}
+	CHECK(!line);
+	CHECK_EQ(edges, 4);
+	/* Not so when they were off, and none is left when they have been. */
+	mc146818_advance(&chip, now += SECOND);
+	CHECK(line);
+	out(now, 0x0B, 0x02);
+	mc146818_advance(&chip, now += SECOND);
+	CHECK_EQ(in(now, 0x0C) & 0x40, 0x40);
+	CHECK_EQ(in(now, 0x0C) & 0x40, 0);
+}
+
 TEST(clock_periodic_interrupt_goes_on_while_the_date_is_set)
 {
 	set_up();

@@ -315,6 +315,46 @@ TEST(pc_the_timer_goes_through_the_apics)
 	CHECK_EQ(pc_next_due(&pc), 20);
 }
 
+/* How many the guest gets, one after the other, with the end of each said by `end`. */
+static unsigned count_interrupts(uint64_t now, void (*end)(void))
+{
+	unsigned count = 0;
+	uint8_t vector;
+
+	while (pc_acknowledge(&pc, now, &vector)) {
+		end();
+		count++;
+	}
+	return count;
+}
+
+static void end_8259(void)
+{
+	out(0x20, 0x20);
+}
+
+static void end_apic(void)
+{
+	put_memory(0xFEE000B0, 0);
+}
+
+TEST(pc_late_ticks_come_through_either_controller)
+{
+	set_up_kernel();
+	CHECK_EQ(count_interrupts(0, end_8259), 1);
+	CHECK_EQ(count_interrupts(i8254_time_of(10500), end_8259), 10);
+	out(0x21, 0x01); /* masked: those have nobody to be late for */
+	pc_advance(&pc, i8254_time_of(20500));
+	out(0x21, 0x00);
+	CHECK_EQ(count_interrupts(i8254_time_of(20500), end_8259), 1);
+	out(0x21, 0xFF);
+	put_memory(0xFEE000F0, 0x1FF);
+	put_memory(0xFEC00000, 0x14);
+	put_memory(0xFEC00010, 0x41);
+	pc_advance(&pc, i8254_time_of(25500));
+	CHECK_EQ(count_interrupts(i8254_time_of(30500), end_apic), 10);
+}
+
 TEST(pc_without_apics)
 {
 	uint32_t value;

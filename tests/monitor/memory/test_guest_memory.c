@@ -150,4 +150,26 @@ TEST(a_hole_that_nobody_claims_is_all_ones_and_ram_goes_on_behind_it)
 	CHECK(guest_memory_page(&vm, gpa(0x4000)) == more + 0x4000);
 }
 
+TEST(what_takes_no_writes_is_read_as_ram_and_tells_the_bus)
+{
+	struct vm vm = start_with_hole();
+	uint32_t value = 0;
+
+	vm.holes[0] = (struct vm_hole){0x3000, 0x4000};
+	vm.rom = (struct vm_hole){0x2000, 0x3000};
+	memset(more + 0x2000, 0x22, GUEST_PAGE_SIZE);
+	guest_memory_read(&vm, gpa(0x1FFE), &value, 4);
+	CHECK_EQ(value, 0x22221111);
+	guest_memory_write(&vm, gpa(0x1FFE), &(uint32_t){0x33442266}, 4);
+	CHECK_STR(seen, "w0/2=3344@7 ");
+	CHECK_EQ(more[0x1FFF], 0x22);
+	CHECK_EQ(more[0x2000], 0x22);
+	guest_memory_read(&vm, gpa(0x2FFE), &value, 4);
+	CHECK_EQ(value, 0xFFFF2222);
+	CHECK(guest_memory_page(&vm, gpa(0x2000)) == more + 0x2000);
+	CHECK_EQ(vm.accesses_outside_ram, 1);
+	CHECK(watch_is_watched(&vm, gpa(0x2FFF)) && !watch_is_watched(&vm, gpa(0x1FFF)));
+	CHECK(!watch_is_watched(&vm, gpa(0x3000)));
+}
+
 UNIT_MAIN

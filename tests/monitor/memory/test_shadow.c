@@ -195,6 +195,22 @@ TEST(holes_in_ram_are_not_shown)
 	CHECK(!may(0x000A0000, READ));
 }
 
+TEST(what_takes_no_writes_is_shown_to_be_read)
+{
+	start_two_level();
+	machine.vm.rom = (struct vm_hole){0x000F0000, 0x00100000};
+	CHECK(start_again(SHADOW_PAGES, shadow_storage_size(SHADOW_PAGES, SHADOW_RAM), true));
+	shadow_put32(&machine, LEAF, 0x000F0000 | BITS_ALL);
+	CHECK(maps(LINEAR, READ | USER, 0x000F0000));
+	CHECK(!may(LINEAR, WRITE));
+	CHECK_EQ(fault(LINEAR, WRITE), SHADOW_EMULATE);
+	/* Beside it, in a large page that is split for it. */
+	shadow_put32(&machine, DIRECTORY, BITS_ALL | BIT_PS);
+	CHECK(maps(0x000FF000, READ, 0x000FF000));
+	CHECK_EQ(fault(0x000FF000, WRITE), SHADOW_EMULATE);
+	CHECK(maps(0x00100000, WRITE, 0x00100000));
+}
+
 /* The page of the table has begun to be RAM and is not all of it: guest_memory_page() has none. */
 TEST(ram_that_ends_within_a_page)
 {

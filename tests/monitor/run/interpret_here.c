@@ -150,6 +150,7 @@ static void fill_low_memory(void)
 	memcpy(vm.ram + 0x40E, &extended_segment, sizeof(extended_segment));
 	memcpy(vm.ram + 0x413, &kilobytes, sizeof(kilobytes));
 	vm.ram[extended_segment << 4] = 1;
+	rom_copy(&pc.rom, vm.ram);
 	acpi_tables_fill_facs(vm.ram + ACPI_TABLES_FACS);
 }
 
@@ -189,8 +190,8 @@ static void make_machine(uint32_t megabytes, uint8_t *disk, uint32_t disk_size)
 	vm.bus = &pc.bus;
 	vm.local_apic = &pc.local_apic;
 	vm.holes[0] = (struct vm_hole){0xA0000, VGA_TEXT};
-	vm.holes[1] = (struct vm_hole){0xC0000, 0x100000};
-	vm.hole_count = 2;
+	vm.hole_count = 1;
+	vm.rom = (struct vm_hole){ROM_ADAPTERS, ROM_END};
 	vm.read_time = vm.read_tsc = read_time;
 	vm.acknowledge_interrupt = acknowledge_interrupt;
 	vm.unit = &unit;
