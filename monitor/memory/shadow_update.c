@@ -6,7 +6,7 @@
 #include "monitor/memory/shadow_reverse.h"
 #include "monitor/memory/watch.h"
 
-/* Writes in a row, without a use, after which a table has stopped being one. A directory that is
+/* Entries written in a row, without a use, after which a table has stopped being one. A directory that is
  * not in the root comes back with all it points to; a table costs a fault for each of its pages. */
 #define DIRECTORY_WRITES_MAX 4
 #define TABLE_WRITES_MAX     64
@@ -306,12 +306,15 @@ static bool is_misaligned(const struct shadow_page *page, uint32_t offset, uint3
 	return offset % sizeof(uint32_t) != 0;
 }
 
-static bool is_written_too_often(struct shadow *shadow, struct shadow_page *page)
+static bool is_written_too_often(struct shadow *shadow, struct shadow_page *page, uint32_t size)
 {
-	uint8_t max = shadow_is_directory(page) ? DIRECTORY_WRITES_MAX : TABLE_WRITES_MAX;
+	uint32_t max = shadow_is_directory(page) ? DIRECTORY_WRITES_MAX : TABLE_WRITES_MAX;
+	uint32_t entries = (size + sizeof(uint32_t) - 1) / sizeof(uint32_t);
 
-	if (page->writes++ < max)
+	if (page->writes + entries <= max) {
+		page->writes += (uint8_t)entries;
 		return false;
+	}
 	page->writes = 0;
 	return !shadow_reverse_was_used(shadow, page);
 }
@@ -322,9 +325,9 @@ static bool has_stopped_being_one(struct shadow *shadow, struct shadow_page *pag
 {
 	if (!shadow_is_directory(page))
 		return !page->parents || is_misaligned(page, offset, size) ||
-		       is_written_too_often(shadow, page);
+		       is_written_too_often(shadow, page, size);
 	return !shadow_is_in_root(shadow, page) &&
-	       (is_misaligned(page, offset, size) || is_written_too_often(shadow, page));
+	       (is_misaligned(page, offset, size) || is_written_too_often(shadow, page, size));
 }
 
 /* `index` is the guest's: some of them are of this shadow page, and one may give two entries. */
