@@ -4,10 +4,10 @@
 
 /* What a block takes of each on the average, found by translating kernels; whichever runs out first
  * flushes the cache. */
-#define CACHE_BYTES_PER_BLOCK 48
+#define CACHE_BYTES_PER_BLOCK 40
 #define LINKS_PER_BLOCK       2
-#define ENTRIES_PER_BLOCK     10
-#define BLOCKS_PER_PAGE       4
+#define ENTRIES_PER_BLOCK     6
+#define BLOCKS_PER_PAGE       8
 #define PLACE_SIZE            64u
 #define TABLES_SIZE           (2 * TRANSLATOR_BUCKETS * sizeof(uint32_t))
 #define SIZE_PER_BLOCK                                                        \
