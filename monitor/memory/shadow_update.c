@@ -6,8 +6,9 @@
 #include "monitor/memory/shadow_reverse.h"
 #include "monitor/memory/watch.h"
 
-/* Entries written in a row, without a use, after which a table has stopped being one. A directory that is
- * not in the root comes back with all it points to; a table costs a fault for each of its pages. */
+/* Entries written in a row, without a use, after which a table has stopped being one. A directory
+ * that is not in the root comes back with all it points to; a table costs a fault for each of its
+ * pages. */
 #define DIRECTORY_WRITES_MAX 4
 #define TABLE_WRITES_MAX     64
 

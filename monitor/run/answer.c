@@ -28,7 +28,8 @@ struct answer_look answer_look(struct vcpu *vcpu, gva_t at, uint32_t error)
 	struct answer_look look;
 
 	look.result = shadow_fault(vcpu, at, error & ACCESS_BITS, &look.error);
-	account_name(causes[look.result]);
+	if (account_is_on)
+		account_rename(causes[look.result]);
 	return look;
 }
 

@@ -325,7 +325,8 @@ bool direct_enter(struct direct *direct, struct vcpu *vcpu)
 	statistics_count(world_switches);
 	account_begin(CAUSE_guest);
 	if (world_enter(&direct->slot)) {
-		account_begin(cause_of(direct->slot.area->frame.vector));
+		if (account_is_on)
+			account_change(cause_of(direct->slot.area->frame.vector));
 		direct->traps[direct->slot.area->frame.vector]++;
 		return true;
 	}

@@ -350,6 +350,7 @@ static bool loads_cr3(struct translated *translated, struct vcpu *vcpu)
 	statistics_count(cr3_loads);
 	control_write_cr(vcpu, 3, window->operand);
 	window->cr[3] = vcpu->cr3;
+	translated->direct->slot.area->guest_cr3 = shadow_root(vcpu);
 	shadow_tables_follow(vcpu);
 	user_gates_follow(&translated->gates, vcpu);
 	translated->is_done = true;
@@ -391,7 +392,6 @@ static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct tra
 	           !answers_page_fault(translated, vcpu, frame, address)) {
 		return false;
 	}
-	translated->direct->slot.area->guest_cr3 = shadow_root(vcpu);
 	return probes.segment_limits || !shadow_slot_is_wanted(vcpu);
 }
 
