@@ -15,7 +15,8 @@
 #include "monitor/run/engine_translate.h"
 #include "monitor/run/run.h"
 
-#define PROFILE_MOST 10000
+#define PROFILE_MOST   10000
+#define SLOW_TIME_MOST 1000
 
 static struct machine machine;
 static struct load load;
@@ -158,6 +159,7 @@ static struct machine_parts parts_of_options(void)
 	        .image = (const uint8_t *)(uint32_t)kernel->start,
 	        .image_size = (uint32_t)(kernel->end - kernel->start),
 	        .ends_after = options.ends_after,
+	        .slow_time = options.slow_time,
 	        .screen_on_console = options.vga == OPTION_VGA_SERIAL,
 	        .keys_from_console = options.keyboard == OPTION_KEYBOARD_CONSOLE,
 	};
@@ -168,6 +170,8 @@ static void refuse_what_does_not_fit(const struct engine *engine)
 	if (options.coverage && engine != &engine_translate)
 		machine_refuse("boot", "coverage=yes needs engine=translate: only translated code "
 		                       "has counters");
+	if (options.slow_time < 1 || options.slow_time > SLOW_TIME_MOST)
+		machine_refuse("boot", "slow-time= is a number from 1 to 1000");
 	if (options.profile > PROFILE_MOST)
 		machine_refuse("boot", "profile= is a number of samples a second up to 10000");
 }

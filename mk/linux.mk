@@ -1,6 +1,7 @@
 ## make linux      fetches Debian's own Linux kernels and two more guests, and makes an initial ramdisk
 ## make run-linux  boots them to a shell on this terminal; FLAVOUR=686-pae, ARGS="--native" and the like
 ## make test-linux runs them in every way and compares; an hour
+## make test-linux-lockstep boots them with each block of their kernels run by the interpreter, too, and compared; hours
 ## make stress-linux  Linux under stress for MINUTES=2, FLAVOUR=686; natively for one minute, then as a guest
 
 LINUX          := $(BUILD)/linux
@@ -13,7 +14,7 @@ FLAVOUR        := 686
 # To unpack a bzImage takes an interpreted guest longer than all the rest.
 RUN_LINUX      = $(LINUX)/$(if $(findstring --native,$(ARGS)),vmlinuz,vmlinux)
 
-.PHONY: linux run-linux test-linux stress-linux
+.PHONY: linux run-linux test-linux test-linux-lockstep stress-linux
 linux:
 	@tools/setup linux
 	@$(MAKE) --no-print-directory LINUX_RULES=yes $(LINUX_FILES)
@@ -51,6 +52,11 @@ test-linux:
 	@tools/setup test linux
 	@$(MAKE) --no-print-directory all interpret-here
 	@$(TEST_PYTHON) -m pytest tests/guests/debian_programs.py tests/guests/linux_shell.py tests/guests/linux_boot.py -v -rs $(ARGS)
+
+test-linux-lockstep:
+	@tools/setup test linux
+	@$(MAKE) --no-print-directory all linux
+	@$(TEST_PYTHON) -m pytest tests/guests/linux_lockstep.py -v -rs $(ARGS)
 
 stress-linux:
 	@tools/setup test linux

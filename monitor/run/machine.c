@@ -35,14 +35,23 @@ _Static_assert(offsetof(struct machine, vm) == 0, "machine_of() takes one for th
 
 static uint64_t read_time(const struct vm *vm)
 {
-	return clock_now() - machine_of(vm)->started_ns;
+	const struct machine *machine = machine_of(vm);
+	uint64_t passed = clock_now() - machine->started_ns;
+
+	return machine->slow_time == 1 ? passed : passed / machine->slow_time;
 }
 
-/* The real one: a guest that runs directly reads it without asking. */
+/* The real one, unless time is slow: a guest that runs directly reads it without asking. */
 static uint64_t read_tsc(const struct vm *vm)
 {
-	(void)vm;
-	return x86_read_tsc();
+	const struct machine *machine = machine_of(vm);
+
+	return machine->slow_time == 1 ? x86_read_tsc() : x86_read_tsc() / machine->slow_time;
+}
+
+uint64_t machine_real_time(const struct machine *machine, uint64_t virtual_time)
+{
+	return machine->started_ns + virtual_time * machine->slow_time;
 }
 
 static uint8_t acknowledge_interrupt(struct vm *vm)
@@ -208,6 +217,7 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	memset(machine, 0, sizeof(*machine));
 	machine->vm.name = name;
 	machine->pc.without = parts->without;
+	machine->slow_time = parts->slow_time;
 	if (!allocate_memory(machine, parts->memory_mb, problem, size))
 		return false;
 	make_holes(&machine->vm, !parts->without.vga);

@@ -31,6 +31,7 @@ struct machine_parts {
 	uint8_t *disk; /* its sectors, which the guest changes; NULL: it has none */
 	uint32_t disk_sectors;
 	uint32_t ends_after;  /* seconds; 0: when it ends itself */
+	uint32_t slow_time;   /* how many times slower than ours its time goes */
 	const uint8_t *image; /* the guest's file, for its symbols */
 	uint32_t image_size;
 };
@@ -39,6 +40,7 @@ struct machine {
 	struct vm vm;
 	struct pc pc;
 	uint64_t started_ns, ends_ns; /* the second one in virtual time, or VIRTUAL_TIME_NEVER */
+	uint32_t slow_time;
 	const struct engine *engine;
 	struct elf_symbols symbols; /* the guest's, for whoever shows its code */
 	struct direct direct;       /* for the engines that run anything directly */
@@ -81,6 +83,8 @@ void machine_show(struct machine *machine);
 
 /* When machine_advance() has something to do next, in virtual nanoseconds. */
 uint64_t machine_next_due(const struct machine *machine);
+/* A virtual time as one of the real machine. */
+uint64_t machine_real_time(const struct machine *machine, uint64_t virtual_time);
 
 /* After the end: whatever was kept back goes out, and the memory is given back. */
 void machine_destroy(struct machine *machine);

@@ -50,7 +50,7 @@ static void wait_for_interrupt(struct machine *machine)
 	if (due != VIRTUAL_TIME_NEVER) {
 		trace_add(TRACE_guest_wait, (uint32_t)(due - machine->vm.read_time(&machine->vm)),
 		          0, 0);
-		clock_set_timer(&timer, machine->started_ns + due);
+		clock_set_timer(&timer, machine_real_time(machine, due));
 	}
 	x86_wait_for_interrupt();
 	clock_cancel_timer(&timer);
@@ -76,7 +76,7 @@ static void set_alarm(struct machine *machine)
 	machine->alarm.expired = on_alarm;
 	clock_cancel_timer(&machine->alarm);
 	if (due != VIRTUAL_TIME_NEVER)
-		clock_set_timer(&machine->alarm, machine->started_ns + due);
+		clock_set_timer(&machine->alarm, machine_real_time(machine, due));
 }
 
 /* Every return of an engine passes here. */

@@ -63,7 +63,7 @@ static struct translator_options choose_options(void)
 	        .no_chaining = options.stress & OPTION_STRESS_NO_CHAINING || options.lockstep,
 	        .all_memory_callout = options.stress & OPTION_STRESS_CALLOUTS,
 	        .unit_is_real = true,
-	        .tsc_is_real = true,
+	        .tsc_is_real = options.slow_time == 1,
 	        .repeatable = options.lockstep,
 	};
 }
