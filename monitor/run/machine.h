@@ -53,7 +53,7 @@ struct machine {
 	struct canaries canaries;
 	struct display display;
 	struct us_keyboard typist;
-	bool keys_from_console;
+	bool keys_from_console, console_is_stuck;
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */
