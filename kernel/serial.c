@@ -44,6 +44,7 @@ struct port {
 	bool stuck;        /* waiting was in vain: nobody waits again until there is room */
 	uint32_t dropped;
 	volatile uint32_t head, tail;
+	volatile bool held_off; /* the ring was full, and the interrupt is off */
 	char ring[RING_BYTES];
 };
 
@@ -70,6 +71,7 @@ static void receive(struct port *port)
 		if (status & STATUS_OVERRUN)
 			statistics_count(serial_overruns);
 		if (port->head - port->tail == RING_BYTES) {
+			port->held_off = true;
 			port_write(port, INTERRUPT_ENABLE, 0);
 			return;
 		}
@@ -128,8 +130,12 @@ bool serial_read(enum serial_port which, char *c)
 	if (port->head == port->tail)
 		return false;
 	*c = port->ring[port->tail % RING_BYTES];
-	if (port->head - port->tail++ == RING_BYTES)
+	port->tail++;
+	/* In this order: whoever holds it off from here on finds more in the ring for us to read. */
+	if (port->held_off) {
+		port->held_off = false;
 		port_write(port, INTERRUPT_ENABLE, ENABLE_RECEIVE);
+	}
 	return true;
 }
 
