@@ -1,6 +1,7 @@
 #include "boot/run_guest.h"
 
 #include "boot/boot_info.h"
+#include "boot/disturbance.h"
 #include "kernel/console.h"
 #include "kernel/frames.h"
 #include "kernel/log.h"
@@ -204,7 +205,9 @@ void run_guest(void)
 	console_print("guest      %s, %u MB, %s\n\n", boot_info.modules[0].name,
 	              options.guest_memory, engine->in_words);
 	canaries_start(&machine.canaries);
+	disturbance_start();
 	run(&machine);
+	disturbance_stop();
 	canaries_check(&machine.canaries);
 	panic_set_guest(NULL);
 	if (machine.vm.exit == EXIT_stopped)

@@ -90,5 +90,6 @@ void start(uint32_t magic, uint32_t address)
 		machine_refuse("memory", problem);
 	page_tables_start(memory_direct_end(&boot_info));
 	stacks_start();
+	traps_expect_other_tables();
 	stacks_switch(STACK_HOST, start_on_own_stack);
 }

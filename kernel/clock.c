@@ -1,8 +1,8 @@
 #include "kernel/clock.h"
 
-#include "kernel/divide.h"
 #include "kernel/interrupts.h"
 #include "kernel/statistics.h"
+#include "kernel/steady_time.h"
 #include "kernel/trace.h"
 #include "kernel/x86.h"
 
@@ -31,8 +31,7 @@
 #define PATIENCE          50000000u /* reads of a port, some seconds for an interval of 10 ms */
 #define NEVER             UINT64_MAX
 
-static uint64_t tsc_start;
-static uint32_t tsc_khz;
+static struct steady_time time;
 static struct timer *timers; /* the next one due comes first */
 
 static uint32_t read_channel2(void)
@@ -110,14 +109,20 @@ static uint32_t calibrate(void)
 	return khz;
 }
 
+/* With interrupts off: a handler that reads the clock in between would make the reading an old one.
+ */
 uint64_t clock_now(void)
 {
-	return divide_scaled(x86_read_tsc() - tsc_start, 1000000, tsc_khz);
+	uint32_t flags = x86_save_and_disable_interrupts();
+	uint64_t now = steady_time_read(&time, x86_read_tsc());
+
+	x86_restore_interrupts(flags);
+	return now;
 }
 
 uint64_t clock_tsc_frequency(void)
 {
-	return (uint64_t)tsc_khz * 1000;
+	return (uint64_t)time.khz * 1000;
 }
 
 static void program(void)
@@ -150,10 +155,11 @@ static void on_timer(void)
 
 bool clock_start(void)
 {
-	tsc_khz = calibrate();
-	if (!tsc_khz)
+	uint32_t khz = calibrate();
+
+	if (!khz)
 		return false;
-	tsc_start = x86_read_tsc();
+	steady_time_start(&time, x86_read_tsc(), khz);
 	interrupts_connect(PIT_LINE, on_timer);
 	return true;
 }

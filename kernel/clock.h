@@ -1,6 +1,7 @@
 /* Time: the time-stamp counter, calibrated against the 8254, and one-shot timers.
  *
- * clock_now() is nanoseconds since the start. There is no tick: the 8254 is programmed for the
+ * clock_now() is nanoseconds since the start, and never goes back: what becomes of a counter that
+ * jumps, steady_time.h says. There is no tick: the 8254 is programmed for the
  * next timer that is due, and stays silent when there is none. */
 #ifndef KERNEL_CLOCK_H
 #define KERNEL_CLOCK_H

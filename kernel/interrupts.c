@@ -54,6 +54,14 @@ uint32_t interrupts_seen(void)
 	return seen;
 }
 
+/* Nobody has opened it, and nobody would ever make it silent. */
+static void close_unclaimed(uint8_t line)
+{
+	statistics_count(interrupts_unclaimed);
+	mask |= (uint16_t)(1u << line);
+	apply_mask();
+}
+
 static bool on_interrupt(struct trap_frame *frame)
 {
 	uint8_t line = (uint8_t)(frame->vector - INTERRUPT_VECTOR_BASE);
@@ -68,7 +76,7 @@ static bool on_interrupt(struct trap_frame *frame)
 	if (handlers[line])
 		handlers[line]();
 	else
-		statistics_count(interrupts_unclaimed);
+		close_unclaimed(line);
 	end(line);
 	return true;
 }

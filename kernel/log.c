@@ -32,6 +32,21 @@ static void put_format(const char *format, ...)
 	va_end(arguments);
 }
 
+/* Of a line that does not drain, whoever reads it later must know where something is missing. */
+static void tell_of_loss(void)
+{
+	static uint32_t told;
+	uint32_t lost = serial_dropped(SERIAL_COM2);
+
+	if (lost == told)
+		return;
+	put_format("\nringfence: warning log: the line did not drain, and what was written here is "
+	           "lost bytes=%u\n",
+	           lost - told);
+	if (serial_dropped(SERIAL_COM2) == lost)
+		told = lost;
+}
+
 void log_start(void)
 {
 	serial_open(SERIAL_COM2);
@@ -45,6 +60,7 @@ void log_write(enum log_level level, const char *where, const char *format, ...)
 	if (level > options.log)
 		return;
 	statistics_count(log_lines);
+	tell_of_loss();
 	put_format("ringfence: %s %s: ", levels[level], where);
 	va_start(arguments, format);
 	print_to_sink(put, NULL, format, arguments);
@@ -59,5 +75,6 @@ void log_write_panic(const char *section, const char *text)
 
 void log_write_end(const char *reason, uint32_t status)
 {
+	tell_of_loss();
 	put_format("ringfence: info vm0: ended reason=%s status=%u\n", reason, status);
 }

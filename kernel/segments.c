@@ -1,10 +1,18 @@
 #include "kernel/segments.h"
 
+#include "kernel/frames.h"
+#include "kernel/layout.h"
+#include "kernel/page_tables.h"
+#include "kernel/panic.h"
+#include "kernel/string.h"
 #include "kernel/x86.h"
 
-#define ENTRIES 6
+#define ENTRIES   6
+#define GDT_BYTES (SEGMENTS_MAX * sizeof(struct descriptor))
 
-static struct descriptor gdt[ENTRIES] __attribute__((aligned(8)));
+static struct descriptor first_gdt[ENTRIES] __attribute__((aligned(8)));
+static struct descriptor *gdt = first_gdt;
+static uint32_t gdt_bytes = sizeof(first_gdt);
 static struct task_state ordinary_task, double_fault_task;
 static const struct task_state *current_task = &ordinary_task;
 
@@ -20,7 +28,7 @@ static struct descriptor task(const struct task_state *state)
 
 static void load_segments(void)
 {
-	struct table_pointer pointer = {sizeof(gdt) - 1, (uint32_t)gdt};
+	struct table_pointer pointer = {(uint16_t)(gdt_bytes - 1), (uint32_t)gdt};
 
 	__asm__ volatile("lgdt %0\n\t"
 	                 "ljmp %1, $1f\n"
@@ -58,6 +66,28 @@ void segments_start(void (*handler)(void), uint32_t double_fault_stack_top)
 	        .io_map = sizeof(double_fault_task),
 	};
 	load_segments();
+}
+
+static void map_page(uint32_t at)
+{
+	mpa_t frame = frames_allocate(FRAME_descriptor_table);
+
+	panic_unless(!frames_is_none(frame));
+	page_tables_map(at, frame, PTE_WRITABLE);
+	memset((void *)at, 0, PAGE_SIZE);
+}
+
+void segments_extend(void)
+{
+	uint32_t at = layout_address(layout_gdt);
+
+	map_page(at);
+	map_page(at + GDT_BYTES - PAGE_SIZE);
+	memcpy((void *)at, first_gdt, sizeof(first_gdt));
+	gdt = (struct descriptor *)at;
+	gdt_bytes = GDT_BYTES;
+	gdt[SEGMENT_CODE_ALWAYS / 8] = flat(DESCRIPTOR_CODE);
+	segments_reload();
 }
 
 void segments_reload(void)

@@ -16,8 +16,18 @@
 #define SEGMENT_DOUBLE_FAULT 0x20
 #define SEGMENT_SPARE        0x28
 
+#define SEGMENTS_MAX 8192u /* that a table can have */
+
+/* The same code as SEGMENT_CODE, under the last number, which means that in every table that is
+ * ever in use: so an NMI finds it, also between the loads of one table and of another. */
+#define SEGMENT_CODE_ALWAYS (8 * (SEGMENTS_MAX - 1))
+
 /* Loads the tables; the double fault goes to `handler` on its own stack. */
 void segments_start(void (*handler)(void), uint32_t double_fault_stack_top);
+
+/* From now on the table is of full size, and SEGMENT_CODE_ALWAYS is in it; of its pages, only the
+ * first and the last are there. */
+void segments_extend(void);
 
 /* Loads the tables again, after somebody else's. */
 void segments_reload(void);

@@ -32,8 +32,8 @@ enum {
 #define FIFO_BYTES 16
 #define RING_BYTES 4096
 
-/* Reads of the status register: about 0.1 s on a real machine, where a byte takes 87 us. */
-#define PATIENCE 100000
+/* Reads of the status register: about a second on a real machine, where a byte takes 87 us. */
+#define PATIENCE 1000000
 
 struct port {
 	uint16_t base;
@@ -41,7 +41,10 @@ struct port {
 	bool there;
 	unsigned int fifo; /* bytes that the chip takes at once */
 	unsigned int room; /* how many of them are left before the status must be read again */
+	bool stuck;        /* waiting was in vain: nobody waits again until there is room */
+	uint32_t dropped;
 	volatile uint32_t head, tail;
+	volatile bool held_off; /* the ring was full, and the interrupt is off */
 	char ring[RING_BYTES];
 };
 
@@ -68,6 +71,7 @@ static void receive(struct port *port)
 		if (status & STATUS_OVERRUN)
 			statistics_count(serial_overruns);
 		if (port->head - port->tail == RING_BYTES) {
+			port->held_off = true;
 			port_write(port, INTERRUPT_ENABLE, 0);
 			return;
 		}
@@ -126,17 +130,31 @@ bool serial_read(enum serial_port which, char *c)
 	if (port->head == port->tail)
 		return false;
 	*c = port->ring[port->tail % RING_BYTES];
-	if (port->head - port->tail++ == RING_BYTES)
+	port->tail++;
+	/* In this order: whoever holds it off from here on finds more in the ring for us to read. */
+	if (port->held_off) {
+		port->held_off = false;
 		port_write(port, INTERRUPT_ENABLE, ENABLE_RECEIVE);
+	}
 	return true;
 }
 
-static bool wait_for(const struct port *port, uint8_t status)
+static bool wait_for(const struct port *port, uint8_t status, int patience)
 {
-	for (int i = 0; i < PATIENCE; i++)
+	for (int i = 0; i < patience; i++)
 		if (port_read(port, LINE_STATUS) & status)
 			return true;
 	return false;
+}
+
+static bool make_room(struct port *port)
+{
+	if (port->room)
+		return true;
+	port->stuck = !wait_for(port, STATUS_HOLDING_EMPTY, port->stuck ? 1 : PATIENCE);
+	if (!port->stuck)
+		port->room = port->fifo;
+	return !port->stuck;
 }
 
 void serial_write(enum serial_port which, char c)
@@ -145,21 +163,29 @@ void serial_write(enum serial_port which, char c)
 
 	if (!port->there)
 		return;
-	if (!port->room) {
-		if (!wait_for(port, STATUS_HOLDING_EMPTY)) {
-			statistics_count(serial_bytes_dropped);
-			return;
-		}
-		port->room = port->fifo;
+	if (!make_room(port)) {
+		port->dropped++;
+		statistics_count(serial_bytes_dropped);
+		return;
 	}
 	port_write(port, DATA, (uint8_t)c);
 	port->room--;
+}
+
+bool serial_is_stuck(enum serial_port which)
+{
+	return ports[which].stuck;
+}
+
+uint32_t serial_dropped(enum serial_port which)
+{
+	return ports[which].dropped;
 }
 
 void serial_drain(enum serial_port which)
 {
 	struct port *port = &ports[which];
 
-	if (port->there && !wait_for(port, STATUS_ALL_SENT))
+	if (port->there && !port->stuck && !wait_for(port, STATUS_ALL_SENT, PATIENCE))
 		statistics_count(serial_bytes_dropped);
 }

@@ -1,6 +1,7 @@
 /* The serial ports: COM1 is the console, COM2 the log; 16550s with their FIFOs.
  *
- * Output waits for room but never for ever: a line that does not drain loses bytes, counted.
+ * Output waits for room but not for ever: a line that has not drained for a second loses bytes,
+ * counted, and nobody waits again until it takes some.
  * Input comes by interrupt into a ring; when the ring is full the port's interrupt is held off
  * until a reader makes room, so bytes wait in the chip and behind it instead of being lost.
  * It must not know what the bytes mean. */
@@ -19,6 +20,10 @@ bool serial_open(enum serial_port port);
 void serial_start_input(enum serial_port port);
 
 void serial_write(enum serial_port port, char c);
+
+/* Whether it loses what is written, and how many bytes it has lost in all. */
+bool serial_is_stuck(enum serial_port port);
+uint32_t serial_dropped(enum serial_port port);
 
 /* False when nothing has arrived. */
 bool serial_read(enum serial_port port, char *c);

@@ -101,6 +101,12 @@ void traps_start(uint32_t double_fault_stack_top)
 	traps_connect(TRAP_NMI, count_nmi);
 }
 
+void traps_expect_other_tables(void)
+{
+	segments_extend();
+	set_gate(TRAP_NMI, SEGMENT_CODE_ALWAYS, GATE_INTERRUPT, (uint32_t)on_nmi);
+}
+
 void traps_reload(void)
 {
 	segments_reload();

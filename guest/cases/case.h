@@ -42,6 +42,15 @@
 /* `int` with this vector ends a case. */
 #define CASE_END 0x81u
 
+/* A case that uses x87, MMX and SSE begins with a state of theirs made from its seed, with CR0 and CR4
+ * as these say, and that state is looked at behind it. */
+#define CASE_UNIT            0x01u
+#define CASE_UNIT_MP         0x02u
+#define CASE_UNIT_TS         0x04u
+#define CASE_UNIT_EM         0x08u
+#define CASE_UNIT_NO_SSE     0x10u
+#define CASE_UNIT_SSE_ERRORS 0x20u
+
 /* From byte `offset` of the code on, these flags are undefined. */
 struct case_mark {
 	uint16_t offset;
@@ -57,7 +66,8 @@ struct case_head {
 	uint32_t registers[8]; /* as popad takes them: EDI first */
 	uint32_t code_at;      /* counted from here */
 	uint16_t code_size;
-	uint8_t ring;
+	uint8_t ring : 2;
+	uint8_t unit : 6; /* CASE_UNIT_… */
 	uint8_t mark_count;
 };
 _Static_assert(sizeof(struct case_head) == 56, "a case's head, which tests/cases/run packs");

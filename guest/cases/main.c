@@ -1,4 +1,6 @@
 #include "guest/cases/case.h"
+#include "guest/cases/sum.h"
+#include "guest/cases/unit.h"
 #include "guest/library/cpu.h"
 #include "guest/library/interrupts.h"
 #include "guest/library/memory.h"
@@ -13,6 +15,12 @@
 #define TIMER 500 /* interrupts a second */
 #define RF    0x10000u
 
+/* Random words; what a case is filled from begins at one of the first POOL_STARTS. */
+#define POOL_STARTS_BITS 10
+#define POOL_STARTS      (1u << POOL_STARTS_BITS)
+#define UNIT_WORDS       64u
+#define POOL_OF_CASE     ((CASE_WINDOW_SIZE + 2 * CASE_EDGE_SIZE + CASE_STACK_SIZE) / 4 + UNIT_WORDS)
+
 /* As case_enter() takes it off the stack. */
 struct entry {
 	uint32_t gs, fs, es, ds;
@@ -26,14 +34,16 @@ struct ending {
 	uint32_t eip, cs, eflags, ss;
 	uint32_t ds, es, fs, gs;
 	uint32_t vector, error_code, cr2, cr0;
-	uint32_t memory, stack;
+	uint32_t memory, stack, unit;
 };
+_Static_assert(sizeof(struct ending) % 4 == 0, "words");
 
 struct trap_frame *case_enter(const void *frame);
 _Noreturn void case_leave(struct trap_frame *frame);
 
 static struct paging paging;
 static uint32_t usual_cr0;
+static uint32_t pool[POOL_STARTS + POOL_OF_CASE];
 
 static uint32_t number_option(const struct boot_info *boot, const char *name, uint32_t otherwise)
 {
@@ -105,49 +115,53 @@ static void set_pages(const struct boot_module *module)
 	cpu_write_cr0(usual_cr0);
 }
 
-static void fill(uint32_t at, uint32_t size, uint32_t *seed)
+static void fill_pool(void)
 {
-	volatile uint32_t *word = (volatile uint32_t *)(uintptr_t)at;
+	uint32_t seed = 1;
 
-	for (uint32_t i = 0; i < size / 4; i++) {
-		*seed = *seed * 1664525 + 1013904223;
-		word[i] = *seed ^ *seed >> 16;
+	for (uint32_t i = 0; i < sizeof(pool) / sizeof(*pool); i++) {
+		seed = seed * 1664525 + 1013904223;
+		pool[i] = seed ^ seed >> 16;
 	}
 }
 
-static void fill_memory(uint32_t seed)
+/* One instruction, which an interpreter is quick with. */
+static const uint32_t *fill(uint32_t at, uint32_t size, const uint32_t *from)
 {
-	fill(CASE_WINDOW, CASE_WINDOW_SIZE, &seed);
-	fill(CASE_EDGE, CASE_EDGE_SIZE, &seed);
-	fill(CASE_EDGE0, CASE_EDGE_SIZE, &seed);
-	fill(CASE_FILLED_STACK, CASE_STACK_SIZE, &seed);
+	void *to = (void *)(uintptr_t)at;
+
+	size /= 4;
+	__asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+	return from;
 }
 
-static uint32_t fold(uint32_t sum, uint32_t value)
+/* Returns what is left for the unit. */
+static const uint32_t *fill_memory(uint32_t seed)
 {
-	sum = (sum ^ value) * 0x01000193u;
-	return sum ^ sum >> 15;
+	const uint32_t *from = &pool[seed * 0x9E3779B1u >> (32 - POOL_STARTS_BITS)];
+
+	from = fill(CASE_WINDOW, CASE_WINDOW_SIZE, from);
+	from = fill(CASE_EDGE, CASE_EDGE_SIZE, from);
+	from = fill(CASE_EDGE0, CASE_EDGE_SIZE, from);
+	return fill(CASE_FILLED_STACK, CASE_STACK_SIZE, from);
 }
 
-static uint32_t sum_words(uint32_t sum, uint32_t at, uint32_t size)
+static uint32_t sum_memory(void)
 {
-	const volatile uint32_t *word = (const volatile uint32_t *)(uintptr_t)at;
+	uint32_t sum = sum_words(0, (const void *)CASE_WINDOW, CASE_WINDOW_SIZE / 4);
 
-	for (uint32_t i = 0; i < size / 4; i++)
-		sum = fold(sum, word[i]);
-	return sum;
+	sum = sum_words(sum, (const void *)CASE_EDGE, CASE_EDGE_SIZE / 4);
+	return sum_words(sum, (const void *)CASE_EDGE0, CASE_EDGE_SIZE / 4);
 }
 
 static uint32_t sum_stack(uint32_t esp)
 {
-	const volatile uint8_t *byte = (const volatile uint8_t *)(uintptr_t)CASE_FILLED_STACK;
-	uint32_t from = esp - CASE_FILLED_STACK, sum = 0;
+	const uint32_t end = CASE_FILLED_STACK + CASE_STACK_SIZE;
+	uint32_t from = esp < CASE_FILLED_STACK ? CASE_FILLED_STACK : esp, sum = 0;
 
-	if (esp < CASE_FILLED_STACK)
-		from = 0;
-	for (uint32_t i = from; i < CASE_STACK_SIZE; i++)
-		sum = fold(sum, byte[i]);
-	return sum;
+	for (; from < end && from % 4; from++)
+		sum = sum_add(sum, *(const uint8_t *)(uintptr_t)from);
+	return from < end ? sum_words(sum, (const void *)(uintptr_t)from, (end - from) / 4) : sum;
 }
 
 /* The flags that are undefined where a case ended: behind an instruction that traps, those of the
@@ -208,9 +222,7 @@ static void take_ending(const struct case_head *head, const struct trap_frame *f
 	ending->error_code = frame->error_code;
 	ending->cr2 = frame->vector == VECTOR_PF ? cpu_read_cr2() : 0;
 	ending->cr0 = head->ring == 0 ? cpu_read_cr0() : 0;
-	ending->memory = sum_words(0, CASE_WINDOW, CASE_WINDOW_SIZE);
-	ending->memory = sum_words(ending->memory, CASE_EDGE, CASE_EDGE_SIZE);
-	ending->memory = sum_words(ending->memory, CASE_EDGE0, CASE_EDGE_SIZE);
+	ending->memory = sum_memory();
 	ending->stack = sum_stack(ending->registers[3]);
 }
 
@@ -223,21 +235,36 @@ static void show(const struct case_head *head, const struct ending *e)
 	print(" eip=%x eflags=%05x cs=%x ss=%x ds=%x es=%x fs=%x gs=%x",
 	      e->eip - (uint32_t)(uintptr_t)head - head->code_at, e->eflags, e->cs, e->ss, e->ds,
 	      e->es, e->fs, e->gs);
-	print(" vector=%x error=%x cr2=%08x cr0=%x memory=%08x stack=%08x\n", e->vector,
+	print(" vector=%x error=%x cr2=%08x cr0=%x memory=%08x stack=%08x", e->vector,
 	      e->error_code, e->cr2, e->cr0, e->memory, e->stack);
+	if (head->unit)
+		unit_show();
+	print("\n");
+}
+
+static void take_unit(struct ending *ending)
+{
+	cpu_write_cr0(usual_cr0);
+	unit_store();
+	ending->unit = unit_sum();
 }
 
 static uint32_t run_case(const struct case_head *head, bool verbose)
 {
+	const uint32_t *random = fill_memory(head->seed);
 	struct ending ending;
 
-	fill_memory(head->seed);
+	if (head->unit)
+		unit_load(random, usual_cr0, head->unit);
 	take_ending(head, enter(head), &ending);
-	if (head->ring == 0 && ending.cr0 != usual_cr0)
+	ending.unit = 0;
+	if (head->unit)
+		take_unit(&ending);
+	else if (head->ring == 0 && ending.cr0 != usual_cr0)
 		cpu_write_cr0(usual_cr0);
 	if (verbose)
 		show(head, &ending);
-	return sum_words(0, (uint32_t)(uintptr_t)&ending, sizeof(ending));
+	return sum_words(0, &ending, sizeof(ending) / 4);
 }
 
 static void run_cases(const struct boot_info *boot, uint32_t size)
@@ -252,7 +279,7 @@ static void run_cases(const struct boot_info *boot, uint32_t size)
 		test_error("batch= is the number of cases of a sum, at least 1");
 	for (uint32_t n = 0; (uint32_t)(uintptr_t)head < CASE_MODULE + size && head->size; n++) {
 		if (n >= first && n - first < count) {
-			sum = fold(sum, run_case(head, verbose));
+			sum = sum_add(sum, run_case(head, verbose));
 			if (++done % batch == 0)
 				print("batch %u sum=%08x\n", n, sum);
 			sum = done % batch == 0 ? 0 : sum;
@@ -265,12 +292,15 @@ static void run_cases(const struct boot_info *boot, uint32_t size)
 void guest_main(const struct boot_info *boot)
 {
 	test_begin("cases", "instructions end in the same state however they are run");
+	if (!unit_is_there())
+		test_skip("cases use SSE2, which this processor has not got");
 	if (boot->module_count != 1)
 		test_skip("the cases come in a module, which tests/cases/run makes");
 	interrupts_init();
 	set_segments();
 	set_pages(&boot->modules[0]);
 	set_traps();
+	fill_pool();
 	trap_set_handler(VECTOR_IRQ0 + IRQ_TIMER, tick);
 	interrupt_unmask(IRQ_TIMER);
 	timer_start_periodic(number_option(boot, "timer", TIMER));

@@ -43,6 +43,7 @@
 #define CR4_PGE    0x00000080u
 #define CR4_PCE    0x00000100u
 #define CR4_OSFXSR 0x00000200u
+#define CR4_OSXMMEXCPT 0x00000400u
 #define CR4_UMIP   0x00000800u
 
 /* CPUID leaf 1, EDX. */
@@ -57,6 +58,7 @@
 #define CPUID1_EDX_PGE  (1u << 13)
 #define CPUID1_EDX_FXSR (1u << 24)
 #define CPUID1_EDX_SSE  (1u << 25)
+#define CPUID1_EDX_SSE2 (1u << 26)
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;

@@ -30,7 +30,10 @@ struct last_instruction {
 	uint16_t ds, reserved2;
 } __attribute__((packed));
 
+#define STATUS_AT           2
+#define STATUS_ERROR        0x80 /* one that is not masked */
 #define LAST_INSTRUCTION_AT 6
+#define FDECSTP             0xD9, 0xF6
 
 _Static_assert(sizeof(struct last_instruction) == 18, "bytes 6 to 23 of the image");
 
@@ -181,6 +184,73 @@ static bool raise_fault(struct vcpu *vcpu, uint8_t vector)
 	return fault_raise(vcpu, (enum fault_vector)vector);
 }
 
+/* Those that wait for no error: fnstenv, fnstcw, fnsave, fnstsw, fxsave and fxrstor. */
+static bool never_waits(const struct instruction *in)
+{
+	unsigned int reg = in->modrm >> 3 & 7;
+
+	if (in->opcode == 0xD9 || in->opcode == 0xDD)
+		return reg >= 6;
+	return instruction_opcode(in)->feature == FEATURE_FXSR;
+}
+
+/* What would become of it: nothing of the guest is changed. */
+static uint8_t ask_unit(const struct vcpu *vcpu, struct vm_unit_run *run)
+{
+	static uint8_t state[sizeof(vcpu->fpu)] __attribute__((aligned(ALIGNMENT)));
+
+	__builtin_memcpy(state, vcpu->fpu, sizeof(state));
+	run->state = state;
+	return vcpu->vm->unit->run(run);
+}
+
+/* An error that waits comes before what becomes of the memory. Whether it is reported, the unit says
+ * when it is asked for something that needs no memory. */
+static bool error_waits(struct vcpu *vcpu, const struct instruction *in)
+{
+	struct vm_unit_run run = {.code = {FDECSTP}, .length = 2};
+	const struct vm_unit *unit = vcpu->vm->unit;
+
+	if (!(instruction_opcode(in)->properties & PROPERTY_X87) || never_waits(in))
+		return false;
+	if (unit->take_back)
+		unit->take_back();
+	return vcpu->fpu[STATUS_AT] & STATUS_ERROR && ask_unit(vcpu, &run) == FAULT_MF;
+}
+
+/* movups, movupd and movdqu take any address. */
+static bool takes_any_address(const struct instruction *in)
+{
+	uint8_t last = in->opcode;
+
+	return last == 0x10 || last == 0x11 ||
+	       ((last == 0x6F || last == 0x7F) && in->prefixes & PREFIX_F3);
+}
+
+/* The wrong alignment, too, where the unit looks at it. */
+static bool is_misaligned(const struct vcpu *vcpu, const struct instruction *in,
+                          const struct reached_memory *place)
+{
+	uint32_t skew = (vcpu->segments[place->segment].base + place->offset) % ALIGNMENT;
+	struct vm_unit_run run = {.flags = 0};
+
+	if (place->size != ALIGNMENT || skew == 0 || takes_any_address(in) || !in->has_memory)
+		return false;
+	encode(&run, in, vcpu->vm->unit->address + skew);
+	return ask_unit(vcpu, &run) == FAULT_GP;
+}
+
+/* What comes before a fault of the memory. False: it was raised. */
+static bool check_before_memory(struct vcpu *vcpu, const struct instruction *in,
+                                const struct reached_memory *place)
+{
+	if (error_waits(vcpu, in))
+		return fault_raise(vcpu, FAULT_MF);
+	if (is_misaligned(vcpu, in, place))
+		return fault_raise_with_error(vcpu, FAULT_GP, 0);
+	return true;
+}
+
 static void take_results(struct vcpu *vcpu, const struct instruction *in,
                          const struct vm_unit_run *run)
 {
@@ -201,6 +271,8 @@ static bool run_on_unit(struct vcpu *vcpu, const struct instruction *in)
 	uint8_t content[OPERAND_MAX], vector;
 	uint32_t skew;
 
+	if (place.size && !check_before_memory(vcpu, in, &place))
+		return false;
 	if (!open_place(vcpu, &place, content))
 		return false;
 	/* The same alignment, so that the unit refuses what it would refuse there. */

@@ -72,10 +72,26 @@ static void raise_nmi(void *vm, unsigned int input, bool level)
 	((struct vm *)vm)->vcpu.nmi_pending |= level;
 }
 
-static void transmit(void *machine, uint8_t byte)
+static void tell_of_console(struct machine *machine, bool stuck)
 {
-	(void)machine;
+	machine->console_is_stuck = stuck;
+	if (stuck)
+		log_warning(machine->vm.name, "the console does not drain: what the guest writes "
+		                              "is dropped until it does");
+	else
+		log_info(machine->vm.name, "the console drains again bytes-dropped=%u",
+		         serial_dropped(SERIAL_COM1));
+}
+
+static void transmit(void *owner, uint8_t byte)
+{
+	struct machine *machine = owner;
+	bool stuck;
+
 	serial_write(SERIAL_COM1, (char)byte);
+	stuck = serial_is_stuck(SERIAL_COM1);
+	if (stuck != machine->console_is_stuck)
+		tell_of_console(machine, stuck);
 }
 
 static void hand_out_debug_line(void *machine, const char *line, unsigned int length)

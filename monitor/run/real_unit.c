@@ -277,7 +277,8 @@ static void switch_on(void)
 
 const struct vm_unit *real_unit_start(void)
 {
-	static struct vm_unit unit = {.memory = memory, .run = run_instruction};
+	static struct vm_unit unit = {
+	        .memory = memory, .run = run_instruction, .take_back = real_unit_take_back};
 	const struct identity_host host = {
 	        .mmx = processor.features[PROCESSOR_MMX],
 	        .fxsr = processor.features[PROCESSOR_FXSR],

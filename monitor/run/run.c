@@ -11,6 +11,10 @@
 #include "monitor/devices/virtual_time.h"
 #include "monitor/run/account.h"
 #include "monitor/run/engine.h"
+#include "monitor/run/engine_interpret.h"
+
+/* Attempts to enter the guest's world that an interrupt may foil, one after the other. */
+#define ATTEMPTS 4u
 
 static void do_nothing(struct timer *timer)
 {
@@ -79,12 +83,28 @@ static void set_alarm(struct machine *machine)
 		clock_set_timer(&machine->alarm, machine_real_time(machine, due));
 }
 
+/* An engine that finds an interrupt on its way into the guest's world turns back, for the chips come
+ * first. Interrupts that come faster than that way takes would keep the guest out for ever: so the
+ * interpreter, which nothing turns back, gets the next slice. */
+static const struct engine *choose_engine(struct machine *machine)
+{
+	if (machine->foiled < ATTEMPTS)
+		return machine->engine;
+	machine->foiled = 0;
+	statistics_count(slices_in_storms);
+	return &engine_interpret;
+}
+
 /* Every return of an engine passes here. */
 static enum exit_reason run_engine(struct machine *machine)
 {
-	uint64_t before = x86_read_tsc(), cycles;
-	enum exit_reason exit = machine->engine->run(machine);
+	uint64_t before = x86_read_tsc(), cycles, switches = statistics[STATISTIC_world_switches];
+	enum exit_reason exit = choose_engine(machine)->run(machine);
 
+	if (exit == EXIT_interrupt && switches == statistics[STATISTIC_world_switches])
+		machine->foiled++;
+	else
+		machine->foiled = 0;
 	cycles = x86_read_tsc() - before;
 	machine->exits[exit]++;
 	machine->exit_cycles[exit] += cycles;

@@ -19,6 +19,7 @@
 #define GATE_STAYS_ON     0x01 /* the real interrupt flag: a trap gate */
 #define DESCRIPTOR_RING_1 0x20
 
+_Static_assert(SLOT_CODE == SEGMENT_CODE_ALWAYS, "an NMI finds it in either world's table");
 _Static_assert(SLOT_WINDOW + sizeof(struct translator_window) <= SLOT_GDT, "the window has room");
 
 static uint64_t no_execute(void)

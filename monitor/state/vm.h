@@ -49,6 +49,7 @@ struct vm_unit {
 	uint32_t address; /* the same, as the encoded instruction names it */
 	uint32_t code;    /* where the instruction runs: what the unit notes as its address */
 	uint8_t (*run)(struct vm_unit_run *run); /* a vector, or VM_UNIT_NO_FAULT */
+	void (*take_back)(void); /* the guest's state is in its vcpu then; NULL: it always is */
 };
 
 /* Who wants to be told when the guest writes to a page: bits, since a page may have several. */

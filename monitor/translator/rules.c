@@ -113,7 +113,7 @@ static bool touches_memory(const struct instruction *in, const struct opcode *op
 static bool uses_taken_segment(const struct instruction *in, const struct opcode *opcode)
 {
 	return ((in->has_memory && opcode->access != ACCESS_n) || is_string(opcode) ||
-	        opcode->properties & PROPERTY_READ) &&
+	        opcode->properties & (PROPERTY_READ | PROPERTY_WRITE)) &&
 	       (in->memory.segment == SEGMENT_GS || in->memory.segment == SEGMENT_CS);
 }
 

@@ -41,7 +41,25 @@ static bool is_dropped(const char *drop, uint32_t piece)
 	return false;
 }
 
-static void fill_head(struct case_head *head, uint32_t number, uint32_t seed,
+/* One case in three uses the unit; in most of them it may be used. Of two reasons why it may not,
+ * TCG tells the wrong one. */
+static uint8_t draw_unit(struct program *draw, bool for_tcg)
+{
+	uint32_t unit = CASE_UNIT;
+
+	if (!program_one_in(draw, 3))
+		return 0;
+	unit |= program_one_in(draw, 2) ? CASE_UNIT_MP : 0;
+	unit |= program_one_in(draw, 16) ? CASE_UNIT_TS : 0;
+	unit |= program_one_in(draw, 16) ? CASE_UNIT_EM : 0;
+	unit |= program_one_in(draw, 16) ? CASE_UNIT_NO_SSE : 0;
+	if (for_tcg && unit & CASE_UNIT_TS)
+		unit &= ~(CASE_UNIT_EM | CASE_UNIT_NO_SSE);
+	unit |= program_one_in(draw, 2) ? CASE_UNIT_SSE_ERRORS : 0;
+	return (uint8_t)unit;
+}
+
+static void fill_head(struct case_head *head, uint32_t number, uint32_t seed, bool for_tcg,
                       struct pieces_plan *plan)
 {
 	struct program draw = {.seed = seed};
@@ -58,6 +76,8 @@ static void fill_head(struct case_head *head, uint32_t number, uint32_t seed,
 	for (int i = 0; i < 8; i++)
 		head->registers[i] = program_value(&draw);
 	head->registers[3] = PIECES_STACK - 4 * program_pick(&draw, 8);
+	head->unit = draw_unit(&draw, for_tcg) & 63;
+	plan->unit = head->unit;
 }
 
 /* Every piece has numbers of its own, so that leaving one out leaves the others as they are. */
@@ -97,7 +117,7 @@ static uint32_t write_case(uint32_t at, uint32_t number, const struct request *r
 	struct pieces_plan plan = {0};
 	uint32_t seed = mix(request->seed, number), behind;
 
-	fill_head(head, number, seed, &plan);
+	fill_head(head, number, seed, request->for_tcg, &plan);
 	make_program(&program, 0, seed, plan, request);
 	behind = at + (uint32_t)sizeof(*head) +
 	         program.mark_count * (uint32_t)sizeof(*program.marks);
@@ -136,7 +156,8 @@ static void list_case(const struct case_head *head, uint32_t address)
 {
 	static const char *const names[] = {"edi", "esi", "ebp", "esp", "ebx", "edx", "ecx", "eax"};
 
-	printf("case %u: ring %u, eflags %x", head->number, head->ring, head->eflags);
+	printf("case %u: ring %u, unit %x, eflags %x", head->number, head->ring, head->unit,
+	       head->eflags);
 	for (int i = 7; i >= 0; i--)
 		printf(" %s=%08x", names[i], head->registers[i]);
 	printf("\n");

@@ -4,6 +4,8 @@
 
 #define COUNT_MAX 4u /* of rounds of a repeated instruction */
 #define LOW_MASK  0xFFFFu
+#define ALIGNMENT 16u
+#define EXTENDED  10u /* bytes of a number of the x87 */
 
 static uint32_t segment_base(uint8_t segment)
 {
@@ -25,16 +27,48 @@ static bool does_modify(const struct instruction *in)
 	return access == ACCESS_u || access == ACCESS_x;
 }
 
+static uint32_t memory_size(const struct instruction *in)
+{
+	for (unsigned int i = 0; i < in->operand_count; i++)
+		if (in->operands[i].kind == OPERAND_IS_MEMORY)
+			return in->operands[i].size;
+	return 0;
+}
+
+/* What is longer than a word of the bus is not one access. Everywhere, frstor and its kin may have
+ * taken a part of it when they fault; on Bochs fstp of 10 bytes has changed its status by then; on QEMU's TCG whatever is longer than 8 bytes, and what x87
+ * instructions store and MMX instructions load has changed their status before it faults. */
+static bool may_not_fault(const struct program *program, const struct instruction *in)
+{
+	uint32_t size = memory_size(in);
+	bool changes = instruction_opcode(in)->feature != FEATURE_X87 ||
+	               (in->operands[0].kind == OPERAND_IS_MEMORY &&
+	                instruction_writes_operand(in, 0));
+
+	if (size > ALIGNMENT || (size == EXTENDED && changes) || instruction_opcode(in)->properties & PROPERTY_WRITE)
+		return true;
+	return program->for_tcg &&
+	       (size > 8 || (changes && instruction_opcode(in)->properties & PROPERTY_X87));
+}
+
+/* Those of 16 bytes mostly must be aligned. */
+static uint32_t align(struct program *program, const struct instruction *in, uint32_t address)
+{
+	if (memory_size(in) == ALIGNMENT && !program_one_in(program, 8))
+		return address & ~(ALIGNMENT - 1);
+	return address;
+}
+
 /* QEMU's TCG reports a read-modify-write to a page that is absent as a read, so these stay where
  * reading is allowed. When an instruction reads flags and then faults, TCG may show others than
  * there were, so these do not fault. */
-static uint32_t pick_address(struct program *program, const struct instruction *in)
+static uint32_t pick_place(struct program *program, const struct instruction *in)
 {
 	uint32_t kind = program_pick(program, 40);
 	bool modifies = program->for_tcg && does_modify(in);
 
 	if ((program->for_tcg && instruction_opcode(in)->flags_read & FLAGS_OSZAPC) ||
-	    is_table_store(in))
+	    is_table_store(in) || may_not_fault(program, in))
 		kind = 39;
 
 	if (kind == 0)
@@ -50,10 +84,16 @@ static uint32_t pick_address(struct program *program, const struct instruction *
 	return CASE_WINDOW + 16 + program_pick(program, CASE_WINDOW_SIZE - 48);
 }
 
-static uint32_t low_address(struct program *program)
+static uint32_t pick_address(struct program *program, const struct instruction *in)
 {
-	return CASE_DATA_LOW + (CASE_WINDOW - CASE_DATA) + 16 +
-	       program_pick(program, CASE_WINDOW_SIZE - 48);
+	return align(program, in, pick_place(program, in));
+}
+
+static uint32_t low_address(struct program *program, const struct instruction *in)
+{
+	return align(program, in,
+	             CASE_DATA_LOW + (CASE_WINDOW - CASE_DATA) + 16 +
+	                     program_pick(program, CASE_WINDOW_SIZE - 48));
 }
 
 static bool has_operand(const struct instruction *in, uint8_t kind)
@@ -67,8 +107,8 @@ static bool has_operand(const struct instruction *in, uint8_t kind)
 static bool prepare_string(struct program *program, const struct instruction *in)
 {
 	bool low = in->address_size == 2;
-	uint32_t source = low ? low_address(program) : pick_address(program, in);
-	uint32_t destination = low ? low_address(program) : pick_address(program, in);
+	uint32_t source = low ? low_address(program, in) : pick_address(program, in);
+	uint32_t destination = low ? low_address(program, in) : pick_address(program, in);
 
 	/* Where both are bad, it is open which of them faults. */
 	if (source - CASE_WINDOW >= CASE_WINDOW_SIZE && !low)
@@ -98,7 +138,7 @@ static bool prepare_on_stack(struct program *program, struct instruction *in, ui
 static bool prepare_low(struct program *program, const struct instruction *in)
 {
 	uint32_t index = program_pick(program, 64), high = program_pick(program, 0x10000) << 16;
-	uint32_t base = low_address(program) - in->memory.displacement;
+	uint32_t base = low_address(program, in) - in->memory.displacement;
 
 	if (in->memory.base == REGISTER_NONE || segment_base(in->memory.segment))
 		return false;
@@ -146,12 +186,24 @@ static bool prepare_bit_number(struct program *program, const struct instruction
 	return true;
 }
 
+/* maskmovq and maskmovdqu write where EDI says. */
+static bool prepare_masked(struct program *program, const struct instruction *in)
+{
+	if (in->address_size == 2)
+		return false;
+	program_put_move(program, REGISTER_EDI,
+	                 pick_address(program, in) - segment_base(in->memory.segment));
+	return true;
+}
+
 bool operands_prepare(struct program *program, struct instruction *in, uint8_t *bytes)
 {
 	if (!prepare_bit_number(program, in))
 		return false;
 	if (has_operand(in, OPERAND_IS_SOURCE) || has_operand(in, OPERAND_IS_DESTINATION))
 		return prepare_string(program, in);
+	if (!in->has_memory && instruction_opcode(in)->properties & PROPERTY_WRITE)
+		return prepare_masked(program, in);
 	if (!in->has_memory)
 		return true;
 	if (in->address_size == 2)

@@ -8,6 +8,7 @@
 #define NEVER_FLAGS     0x001FA128u /* TF, VIP and VIF, which our guests have not got, and no flags */
 #define NESTED          0x00004000u
 #define FLAGS_FIXED     0x2u
+#define MXCSR_BITS      0xFFBFu
 #define COUNTER         (CASE_DATA + 0x800u)
 #define ROUNDS_MAX      3u
 #define POPPED_MAX      88u
@@ -21,11 +22,32 @@ static bool is_one_of(const char *mnemonic, const char *const *names)
 	return false;
 }
 
-/* What our guests have got, and what needs no state that is not looked at. */
-static bool is_offered(const struct opcode *row)
+/* x87, MMX and SSE. */
+static bool is_of_unit(const struct opcode *row)
 {
-	if (row->class & (CLASS_UNDEFINED | CLASS_REVEALS) || row->properties & PROPERTY_X87)
+	switch (row->feature) {
+	case FEATURE_X87:
+	case FEATURE_MMX:
+	case FEATURE_FXSR:
+	case FEATURE_SSE:
+	case FEATURE_SSE2:
+		return true;
+	default:
+		return row->feature == FEATURE_CMOV && row->properties & PROPERTY_X87;
+	}
+}
+
+/* What our guests have got. Of the unit's instructions, those that store where the last one was are
+ * pieces of their own; those that load a large image do nothing that others do not. */
+static bool is_offered(const struct opcode *row, const struct pieces_plan *plan)
+{
+	static const char *const images[] = {"fnstenv", "fnsave",  "fxsave",
+	                                     "fxrstor", "ldmxcsr", NULL};
+
+	if (row->class & (CLASS_UNDEFINED | CLASS_REVEALS))
 		return false;
+	if (is_of_unit(row))
+		return plan->unit && !is_one_of(row->mnemonic, images);
 	return row->feature <= FEATURE_I486 || row->feature == FEATURE_CX8 ||
 	       row->feature == FEATURE_CMOV;
 }
@@ -102,6 +124,31 @@ static bool may_pop(const struct instruction *in, struct pieces_plan *plan)
 	return true;
 }
 
+/* Whether they may be used, TCG does not ask for emms and for what goes between MMX and XMM registers;
+ * and where CR0 has two reasons why not, it tells of the wrong one. */
+static bool is_wrong_of_unit_on_tcg(const struct instruction *in, const struct pieces_plan *plan)
+{
+	static const char *const unasked[] = {"emms",      "cvtpi2ps", "cvtpi2pd",
+	                                      "cvtps2pi",  "cvttps2pi", "cvtpd2pi",
+	                                      "cvttpd2pi", "movq2dq",  "movdq2q", NULL};
+	const char *mnemonic = instruction_opcode(in)->mnemonic;
+
+	if (!plan->unit)
+		return false;
+	if (plan->unit & (CASE_UNIT_TS | CASE_UNIT_EM | CASE_UNIT_NO_SSE) &&
+	    is_one_of(mnemonic, unasked))
+		return true;
+	return strcmp(mnemonic, "lmsw") == 0;
+}
+
+/* On TCG these leave three flags as they are. */
+static bool keeps_flags_on_tcg(const struct instruction *in)
+{
+	static const char *const names[] = {"fcomi", "fcomip", "fucomi", "fucomip", NULL};
+
+	return is_one_of(instruction_opcode(in)->mnemonic, names);
+}
+
 /* TCG knows test by one of its two opcodes only, and no hints of 0F 18 for registers. Its cmpxchg8b
  * ruins flags, and its lar clears four bits that the manuals leave open. */
 static bool is_wrong_on_tcg(const struct instruction *in)
@@ -122,9 +169,9 @@ static bool is_wanted(struct program *program, const struct instruction *in,
 {
 	const struct opcode *row = instruction_opcode(in);
 
-	if (!is_offered(row) || has_own_piece(row) || is_left_open(in) || writes_through_code(in))
+	if (!is_offered(row, plan) || has_own_piece(row) || is_left_open(in) || writes_through_code(in))
 		return false;
-	if (program->for_tcg && is_wrong_on_tcg(in))
+	if (program->for_tcg && (is_wrong_on_tcg(in) || is_wrong_of_unit_on_tcg(in, plan)))
 		return false;
 	if (plan->ring == 0 && row->class & (CLASS_PRIVILEGED | CLASS_IO) && !is_harmless(in))
 		return false;
@@ -154,6 +201,25 @@ static uint32_t draw_bytes(struct program *program, uint8_t *bytes)
 	return at;
 }
 
+/* A prefix is part of most of their opcodes. */
+static uint32_t draw_unit_bytes(struct program *program, uint8_t *bytes)
+{
+	static const uint8_t prefixes[] = {0x66, 0xF2, 0xF3}, segments[] = {0x26, 0x36, 0x64, 0x65};
+	uint32_t at = 0;
+
+	if (program_one_in(program, 8))
+		bytes[at++] = segments[program_pick(program, sizeof(segments))];
+	if (program_one_in(program, 2))
+		bytes[at++] = prefixes[program_pick(program, sizeof(prefixes))];
+	if (program_one_in(program, 2))
+		bytes[at++] = (uint8_t)(0xD8 + program_pick(program, 8));
+	else
+		bytes[at++] = 0x0F;
+	while (at < INSTRUCTION_MAX_LENGTH)
+		bytes[at++] = (uint8_t)program_pick(program, 256);
+	return at;
+}
+
 static void put_instruction(struct program *program, struct pieces_plan *plan)
 {
 	static const uint8_t clear_upper_half[] = {0x66, 0xC7, 0x44, 0x24, 2, 0, 0};
@@ -161,11 +227,15 @@ static void put_instruction(struct program *program, struct pieces_plan *plan)
 	struct instruction in;
 
 	do {
-		uint32_t size = draw_bytes(program, bytes);
+		uint32_t size = plan->unit && !program_one_in(program, 3)
+		                        ? draw_unit_bytes(program, bytes)
+		                        : draw_bytes(program, bytes);
 		if (instruction_decode(bytes, size, 32, &in) != DECODE_OK)
 			in.length = 0;
 	} while (in.length == 0 || !is_wanted(program, &in, plan) ||
 	         !operands_prepare(program, &in, bytes));
+	if (program->for_tcg && keeps_flags_on_tcg(&in))
+		program_define_flags(program);
 	program_put(program, bytes, in.length);
 	if (writes_stack_pointer(&in))
 		program_put_move(program, REGISTER_ESP, PIECES_STACK);
@@ -211,6 +281,45 @@ static void put_frame(struct program *program, struct pieces_plan *plan)
 		program_put(program, enter, sizeof(enter));
 	program_put(program, (const uint8_t[]){0xC9}, 1);
 	program_put_move(program, REGISTER_ESP, PIECES_STACK);
+}
+
+static void put_word(struct program *program, uint32_t at, uint32_t value)
+{
+	uint8_t store[10] = {0xC7, 0x05};
+
+	memcpy(store + 2, &at, 4);
+	memcpy(store + 6, &value, 4);
+	program_put(program, store, sizeof(store));
+}
+
+/* An instruction with an address as its memory operand. */
+static void put_at(struct program *program, const uint8_t *opcode, uint32_t size, uint32_t address)
+{
+	uint8_t bytes[8];
+
+	memcpy(bytes, opcode, size);
+	memcpy(bytes + size, &address, 4);
+	program_put(program, bytes, size + 4);
+}
+
+/* ldmxcsr with a word that it mostly takes; fnstenv and fnsave, whose words about where the last
+ * instruction was (G21 of docs/limitations.md) are cleared. */
+static void put_unit_image(struct program *program, struct pieces_plan *plan)
+{
+	uint32_t at = CASE_WINDOW + 16, word = program_pick(program, UINT32_MAX);
+	bool whole = program_one_in(program, 2);
+
+	if (!plan->unit) {
+		put_instruction(program, plan);
+	} else if (program_one_in(program, 2)) {
+		put_word(program, at, program_one_in(program, 8) ? word : word & MXCSR_BITS);
+		put_at(program, (const uint8_t[]){0x0F, 0xAE, 0x15}, 3, at);
+	} else {
+		put_at(program, whole ? (const uint8_t[]){0xDD, 0x35} : (const uint8_t[]){0xD9, 0x35},
+		       2, at);
+		for (uint32_t place = 12; place < 28; place += 4)
+			put_word(program, at + place, 0);
+	}
 }
 
 static void put_xlat(struct program *program, struct pieces_plan *plan)
@@ -453,7 +562,8 @@ void pieces_put(struct program *program, struct pieces_plan *plan)
 		void (*put)(struct program *, struct pieces_plan *);
 		uint32_t chance; /* of 100 */
 	} kinds[] = {{put_popf, 3}, {put_frame, 2},         {put_xlat, 1},     {put_segment, 5},
-	             {put_far, 2},  {put_changing_code, 2}, {put_interrupt, 1}};
+	             {put_far, 2},  {put_changing_code, 2}, {put_interrupt, 1},
+	             {put_unit_image, 3}};
 	uint32_t chance = program_pick(program, 100);
 
 	program_begin_piece(program);

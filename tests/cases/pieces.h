@@ -12,6 +12,7 @@
 struct pieces_plan {
 	uint8_t ring;
 	bool branching;
+	uint8_t unit;    /* CASE_UNIT_…, when x87, MMX and SSE are used */
 	uint32_t count;  /* of pieces */
 	uint32_t popped; /* bytes, so far: what lies above is not for this case */
 	bool looping;    /* there is a jump back already */
