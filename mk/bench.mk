@@ -30,7 +30,7 @@ bench-check bench-record: bench-%:
 # Debian's Linux with our program in its ramdisk. What `make linux` has fetched is no prerequisite: a measurement downloads nothing.
 yardstick: $(YARDSTICK)/linux $(YARDSTICK)/initrd
 
-$(YARDSTICK)/program: guest/linux/yardstick.c guest/linux/calls.h
+$(YARDSTICK)/program: guest/linux/yardstick.c guest/linux/calls.h guest/linux/tell.h
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) -MF $@.d -Wl,--build-id=none -Wl,-z,noexecstack $< -o $@
 
