@@ -26,6 +26,7 @@ WAYS = {
 }
 TIMEOUT = 300
 ENGINE = "translate"
+UNEXPLAINED = 0.02  # by so much the causes of a row may differ from what it took
 SPLIT = ["--engine", "translate", "--boot", "account=causes"]
 
 
@@ -83,6 +84,16 @@ def split(folder):
             ticks = named(row.causes)
             found[name] = {cause: {"ticks": ticks[cause], "count": counts.get(cause, 0)} for cause in ticks}
     return found
+
+
+def unexplained(rows, causes):
+    """row -> what its causes add up to, of what was measured, for each where that is too far from 1."""
+    shares = {}
+    for name, parts in causes.items():
+        measured = rows.get(name, {}).get(ENGINE, {}).get("ticks")
+        if measured:
+            shares[name] = sum(part["ticks"] for part in parts.values()) / measured
+    return {name: share for name, share in shares.items() if abs(share - 1) > UNEXPLAINED}
 
 
 def weighted(row):

@@ -65,6 +65,8 @@ class Bench:
         self.total = len(jobs)
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda job: self._row(*job), jobs))
+        for name, share in linux.unexplained(self.linux, self.causes).items():
+            self.failures.append({"row": name, "way": "causes", "why": f"they add up to {share:.1%} of what was measured"})
 
     def _linux_jobs(self):
         """The long ones, so they begin first."""
