@@ -19,7 +19,7 @@ $(PEERS_FOLDER)/linux: $(PEERS_FOLDER)/vmlinuz-amd64 tools/extract-vmlinux
 
 $(PEERS_FOLDER)/peers_watch: guest/linux/peers_watch.c guest/linux/calls.h guest/linux/tell.h
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -MF $@.d -Wl,--build-id=none -Wl,-z,noexecstack $< -o $@
+	$(COMPILE_FOR_LINUX)
 
 # Anew each time: the system's own may be another by now, which no file here knows.
 .PHONY: take-qemu
