@@ -21,6 +21,7 @@ enum {
 	CALL_mmap = 90, /* takes all it needs from memory */
 	CALL_munmap = 91,
 	CALL_mprotect = 125,
+	CALL_sched_setscheduler = 156,
 };
 
 static inline int32_t call(int32_t number, int32_t first, int32_t second, int32_t third)

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "guest/linux/calls.h"
+#include "guest/linux/tell.h"
 
 #define BUSYBOX     "/bin/busybox"
-#define PORT_E9     0xE9
 #define EXIT_F4     0xF4 /* the machine ends with status (V << 1) | 1 */
 #define DONE        0x10
 #define FAILED      0x11
@@ -22,10 +22,6 @@
 #define ROUNDS      5000
 #define CALLS       50000
 #define DEVICE_MODE 020600 /* a character device */
-
-enum { READ_ONLY = 0, WRITE_ONLY = 1 };
-
-static int32_t ports;
 
 static uint64_t ticks(void)
 {
@@ -35,19 +31,7 @@ static uint64_t ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
-static void put(uint16_t port, char byte)
-{
-	CALL(lseek, ports, port, 0);
-	CALL(write, ports, &byte, 1);
-}
-
-static void say(const char *text)
-{
-	while (*text)
-		put(PORT_E9, *text++);
-}
-
-static void say_number(uint64_t number)
+static void tell_number(uint64_t number)
 {
 	char digits[21], *at = digits + sizeof(digits) - 1;
 
@@ -61,12 +45,12 @@ static void say_number(uint64_t number)
 		*--at = (char)('0' + rest);
 		number = (uint64_t)high << 32 | low;
 	} while (number);
-	say(at);
+	tell(at);
 }
 
 static void __attribute__((noreturn)) end(char status)
 {
-	put(EXIT_F4, status);
+	tell_port(EXIT_F4, status);
 	CALL(exit, 1, 0, 0);
 	__builtin_unreachable();
 }
@@ -75,9 +59,9 @@ static void must(bool holds, const char *what)
 {
 	if (holds)
 		return;
-	say("failed ");
-	say(what);
-	say("\n");
+	tell("failed ");
+	tell(what);
+	tell("\n");
 	end(FAILED);
 }
 
@@ -160,17 +144,17 @@ static void row(const char *name, void (*work)(void))
 {
 	uint64_t began, took;
 
-	say("begin ");
-	say(name);
-	say("\n");
+	tell("begin ");
+	tell(name);
+	tell("\n");
 	began = ticks();
 	work();
 	took = ticks() - began;
-	say("end ");
-	say(name);
-	say(" ");
-	say_number(took);
-	say("\n");
+	tell("end ");
+	tell(name);
+	tell(" ");
+	tell_number(took);
+	tell("\n");
 }
 
 static void make_device(const char *name, int32_t major, int32_t minor)
@@ -200,10 +184,10 @@ __attribute__((force_align_arg_pointer)) void _start(void)
 	uint64_t now = ticks();
 
 	make_device("/dev/port", 1, 4);
-	ports = CALL(open, "/dev/port", WRITE_ONLY, 0);
-	say("end boot ");
-	say_number(now);
-	say("\n");
+	tell_begin();
+	tell("end boot ");
+	tell_number(now);
+	tell("\n");
 	prepare();
 	row("nothing", nothing);
 	row("fork", fork_exec);

@@ -3,7 +3,7 @@
 All guests on both machines: make stress."""
 
 import pytest
-from conftest import QEMU, guest_for
+from conftest import QEMU, check_verdict, guest_for
 from stressed import STRESS, check_guest, check_mini_kernel
 
 WAY = (*QEMU[0], "translate")
@@ -16,6 +16,12 @@ def test_guest_under_stress(stress):
 
 def test_mini_kernel_under_stress():
     check_mini_kernel(WAY, "interrupts")
+
+
+def test_interrupts_come_as_they_should_in_lockstep_too():
+    """With a clock that waits: what takes twenty times as long must not be interrupted twenty times as often."""
+    status, text = guest_for(WAY).run("privileged/interrupts", "", *STRESS["lockstep"], "--deterministic")
+    check_verdict("interrupts", status, text)
 
 
 def counters(tmp_path, *options):

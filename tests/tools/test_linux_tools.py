@@ -159,6 +159,20 @@ def test_fetch_leaves_the_kernels_and_busybox_alone(tmp_path):
     assert sorted(os.listdir(folder / "modules-686" / "6.1")) == sorted(f"{name}.ko" for name in MODULES.split())
 
 
+def test_fetch_for_the_peers_leaves_one_kernel_and_its_kvm(tmp_path):
+    gives = 'for word; do case $word in linux-*) touch "${word}_1_amd64.deb" ;; esac; done'
+    result = Apt(tmp_path, gives=gives, modules="irqbypass kvm ccp kvm-amd").fetch("--peers", tmp_path / "peers")
+    assert result.returncode == 0, result.stdout
+    assert sorted(os.listdir(tmp_path / "peers")) == ["modules-amd64", "vmlinuz-amd64"]
+    assert sorted(os.listdir(tmp_path / "peers" / "modules-amd64" / "6.1")) == ["ccp.ko", "irqbypass.ko", "kvm-amd.ko", "kvm.ko"]
+
+
+def test_fetch_for_the_peers_says_when_no_source_has_the_kernel(tmp_path):
+    result = Apt(tmp_path, kernels=False).fetch("--peers", tmp_path / "peers")
+    assert result.returncode == 1
+    assert "have no package linux-image-amd64 for amd64: is the network up" in result.stdout
+
+
 def test_fetch_says_which_module_is_missing(tmp_path):
     result = Apt(tmp_path, gives=ARCHIVES, modules=MODULES.replace("ext4", "")).fetch(tmp_path / "linux")
     assert result.returncode == 1

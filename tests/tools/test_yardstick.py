@@ -90,7 +90,14 @@ def test_the_split_has_natives_part_and_the_sum():
         ["as many as natively", "50.0"], ["added by translation", "11.0"], ["return", "9.0"], ["all else", "0.0"],
         ["**sum**", "70.0"], ["measured without the account", "70.0"],
     ]  # fmt: skip
-    assert report.linux_table(results["linux"])[3][0][1:6] == ["50.0", "70.0", "1.40x", "100", "1.40x"]
+    assert report.linux_table(results["linux"], {})[3][0][1:6] == ["50.0", "70.0", "1.40x", "100", "1.40x"]
+
+
+def test_causes_that_do_not_add_up_are_named():
+    rows = {name: {"translate": {"ticks": 100, "entries": 0}} for name in ("boot", "fork", "dd")}
+    causes = {"boot": {"guest": {"ticks": 80, "count": 1}, "return": {"ticks": 21, "count": 1}}, "fork": {"guest": {"ticks": 97, "count": 1}}}
+    assert linux.unexplained(rows, causes) == {"fork": 0.97}
+    assert linux.unexplained({}, causes) == {}
 
 
 def test_linux_says_its_rows_natively():

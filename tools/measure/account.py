@@ -4,7 +4,7 @@ hypervisor's account (boot option account=) after each such line."""
 import re
 
 LINE = re.compile(r"^(?:ringfence: info )?guest: (begin|end|failed) (\S+)(?: (\S+))?$")
-ENTRY = re.compile(r"^ringfence: info account: (counter|cause) name=(\S+) count=(\d+)(?: ticks=(\d+))?$")
+ENTRY = re.compile(r"^(?:ringfence: info )?account: (counter|cause) name=(\S+) count=(\d+)(?: ticks=(\d+))?$")
 
 
 class Row:

@@ -3,13 +3,12 @@
 import argparse
 import json
 import platform
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import compare, growth, linux, report, runs
+from . import compare, growth, linux, peers, report, runs
 from .marks import judge
 from .pictures import pictures
 from .publish import Unpublished, publish
@@ -34,6 +33,7 @@ class Bench:
         self.nanobench, self.mini_kernel = build / "guest" / "nanobench.elf", build / "guest" / "mini_kernel.elf"
         self.yardstick = runs.ROOT / build / "yardstick"
         self.operations, self.workloads, self.linux, self.causes = {}, {}, {}, {}
+        self.peers = peers.known(runs.ROOT / build / "bench")
         self.growth = {name: {} for name in growth.GROWTHS}
         self.growth_guest = build / "guest" / "growth.elf"
         self.failures = []
@@ -65,6 +65,8 @@ class Bench:
         self.total = len(jobs)
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda job: self._row(*job), jobs))
+        for name, share in linux.unexplained(self.linux, self.causes).items():
+            self.failures.append({"row": name, "way": "causes", "why": f"they add up to {share:.1%} of what was measured"})
 
     def _linux_jobs(self):
         """The long ones, so they begin first."""
@@ -145,13 +147,14 @@ class Bench:
         sample += linux.commands(self.yardstick)
         return {
             "schema": SCHEMA,
-            "tree": first_line(["git", "describe", "--always", "--dirty"]) or "without git",
-            "machine": f"{first_line(['qemu-system-i386', '--version'])}, on {platform.machine()}",
+            "tree": runs.first_line(["git", "describe", "--always", "--dirty"]) or "without git",
+            "machine": f"{runs.first_line(['qemu-system-i386', '--version'])}, on {platform.machine()}",
             "commands": [" ".join(word if " " not in word else f'"{word}"' for word in words) for words in sample],
             "operations": self.operations,
             "workloads": self.workloads,
             "linux": {name: self.linux[name] for name in linux.ROWS if name in self.linux},
             "causes": self.causes,
+            "peers": self.peers if self.linux else {},
             "growth": {name: in_order(ways) for name, ways in self.growth.items()},
             "marks": judge(self.operations | self.workloads),
             "failures": self.failures,
@@ -160,14 +163,6 @@ class Bench:
 
 def in_order(ways):
     return {way: ways[way] for way in growth.WAYS if way in ways}
-
-
-def first_line(words):
-    try:
-        done = subprocess.run(words, cwd=runs.ROOT, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.partition("\n")[0]
 
 
 def whole_guests(rows, operations):
@@ -198,7 +193,7 @@ def main(arguments):
             return compared(options)
         bench = measured(options)
         return finish(options, bench)
-    except (Refusal, compare.Broken, Unpublished) as refusal:
+    except (Refusal, compare.Broken, peers.Refusal, Unpublished) as refusal:
         sys.stderr.write(f"bench: {refusal}\n")
         return 2
 

@@ -2,7 +2,7 @@
 
 import json
 
-from . import growth, report, runs
+from . import growth, peers, report, runs
 from .pictures import pictures
 
 DOCS = runs.ROOT / "docs"
@@ -38,6 +38,8 @@ def publish(folder):
         results = json.loads((folder / "results.json").read_text())
     except (OSError, ValueError) as error:
         raise Unpublished(f"{folder}/results.json cannot be read ({error}); `make bench` writes it") from None
+    results["peers"] = peers.known(folder) if results["linux"] else {}
+    peers.write_record(peers.known(folder))
     drawn = pictures(results)
     page = DOCS / "benchmarks.md"
     page.write_text(replaced(page.read_text(), figures(results, drawn)))

@@ -3,7 +3,7 @@
 import html
 import math
 
-from . import growth, linux
+from . import growth, linux, peers
 from .marks import PUBLISHED
 
 NAMES = ("trap", "interpret", "translate")
@@ -26,7 +26,9 @@ def ratio(row, way):
 def tables(results):
     """(heading, sentence, header, rows) for each table."""
     if results["linux"]:
-        yield linux_table(results["linux"])
+        yield linux_table(results["linux"], results["peers"])
+    if results["peers"]:
+        yield peers_table(results["peers"])
     if results["causes"]:
         yield causes_table(results)
     yield (
@@ -85,26 +87,56 @@ def per_native(row, ticks):
     return f"{ticks / row['native']['ticks']:,.2f}x" if "native" in row else "?"
 
 
-def linux_cells(name, row):
-    what, _, peers, goal = linux.ROWS[name]
+def linux_cells(name, row, others):
+    what, _, goal = linux.ROWS[name]
     mine = row.get("translate")
     cells = [what, millions(row["native"]["ticks"]) if "native" in row else "?"]
     if mine:
         cells += [millions(mine["ticks"]), per_native(row, mine["ticks"]), number(mine["entries"]), per_native(row, linux.weighted(mine))]
     else:
         cells += ["?"] * 4
-    return cells + [f"{goal:g}x", *(f"{figure:g}x" for figure in peers)]
+    return cells + [f"{goal:g}x", *(as_ratio(peers.weighted_ratio(others, peer, name)) for peer in peers.SHOWN)]
 
 
-def linux_table(rows):
+def as_ratio(figure):
+    return "?" if figure is None else f"{figure:,.2f}x"
+
+
+def linux_table(rows, others):
     return (
         "Linux",
         "Debian's unmodified Linux for i686 with busybox, 128 MB. Instructions in millions, ratio to native, and entries into ring 0; "
-        f"`weighted` counts {linux.ENTRY_WEIGHT} more for each entry. The goal and the peers are quoted from the project's planning "
-        "figures, not measured here; they were measured on another start of the same kernel.",
-        ["work", "native, M", "translate, M", "ratio", "entries", "weighted", "goal (quoted)"]
-        + [f"{peer} (quoted)" for peer in linux.PEERS],
-        [linux_cells(name, row) for name, row in rows.items()],
+        f"`weighted` counts {linux.ENTRY_WEIGHT} more for each entry. The peers have the same guest on the same machine, and "
+        f"{peers.EXIT_WEIGHT:,} more for each exit of KVM.",
+        ["work", "native, M", "translate, M", "ratio", "entries", "weighted", "goal", *peers.SHOWN.values()],
+        [linux_cells(name, row, others) for name, row in rows.items()],
+    )
+
+
+def peer_cells(row, others):
+    cells = [linux.ROWS[row][0]]
+    for name, peer in others.items():
+        one, weighted = peer["linux"].get(row, {}), as_ratio(peers.weighted_ratio(others, name, row))
+        cells += [millions(one[name]["ticks"]) if one else "?", as_ratio(peers.ratio(others, name, row))]
+        cells += [number(one.get(name, {}).get("exits")), weighted] if name != peers.WITHOUT_EXITS else []
+    return cells
+
+
+def peers_table(others):
+    header = ["work"]
+    for name in others:
+        header += [f"{peers.SHOWN[name]}, M", "ratio", *(["exits", "weighted"] if name != peers.WITHOUT_EXITS else [])]
+    ways = {name: f"on {peer['date']}, {peer['machine']}, Linux {peer['kernel']}" for name, peer in others.items()}
+    if len(set(ways.values())) == 1:
+        how = next(iter(ways.values()))
+    else:
+        how = "; ".join(f"`{name}` {way}" for name, way in ways.items())
+    return (
+        "The peers",
+        "What they have taken, in millions of instructions of the machine beneath them all, the ratio to native, and exits of KVM. "
+        f"Measured by `make bench-peers`: {how}.",
+        header,
+        [peer_cells(row, others) for row in linux.ROWS],
     )
 
 

@@ -49,6 +49,15 @@ def run(guest, way, append, timeout, memory=MEMORY):
     return text, {name: int(value) for name, value in COUNTER.findall(errors)}
 
 
+def first_line(words):
+    """What a program says first, nothing where it is not there."""
+    try:
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.partition("\n")[0]
+
+
 def execute(words, timeout, good):
     """Both outputs of a run; a Failure with the last sentence when it ends otherwise."""
     began = time.monotonic()

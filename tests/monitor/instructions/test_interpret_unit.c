@@ -161,6 +161,20 @@ TEST(the_units_faults_are_the_guests)
 	CHECK(run_faulted(vcpu, FAULT_XM, -1, RUN_CODE));
 }
 
+/* Row G6 of docs/limitations.md: with CR0.NE clear a PC would raise IRQ 13 instead. */
+TEST(an_error_is_mf_whatever_ne_says)
+{
+	static const uint32_t rows[] = {0, VCPU_CR0_NE};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vcpu *vcpu = start();
+		answer = FAULT_MF;
+		vcpu->cr0 = (vcpu->cr0 & ~VCPU_CR0_NE) | rows[i];
+		CHECK_EQ(RUN(vcpu, 0x9B), INTERPRET_DELIVERED); /* fwait */
+		CHECK(run_faulted(vcpu, FAULT_MF, -1, RUN_CODE));
+	}
+}
+
 TEST(who_may_use_the_unit)
 {
 	static const struct {
