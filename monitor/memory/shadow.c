@@ -254,20 +254,38 @@ static void build_root(struct shadow *shadow, const struct vcpu *vcpu)
 	shadow->root_is_good = true;
 }
 
-/* Out of line, for shadow_root() is asked before each entry. */
-__attribute__((noinline)) static void change_root(struct shadow *shadow, struct vcpu *vcpu)
+static void change_root(struct shadow *shadow, struct vcpu *vcpu)
 {
 	set_mode(shadow, vcpu, mode_of(vcpu));
 	build_root(shadow, vcpu);
+}
+
+/* What may change the root without changing one of these registers counts as a flush. */
+static inline bool has_seen(const struct shadow *shadow, const struct vcpu *vcpu)
+{
+	return shadow->root_is_good && shadow->seen.flushes == vcpu->flushes &&
+	       shadow->seen.cr3 == vcpu->cr3 && shadow->seen.cr0 == vcpu->cr0 &&
+	       shadow->seen.cr4 == vcpu->cr4;
+}
+
+/* Out of line, for shadow_root() is asked before each entry. */
+__attribute__((noinline)) static void find_root(struct shadow *shadow, struct vcpu *vcpu)
+{
+	shadow_loose_follow(shadow, vcpu);
+	if (!is_root_for(shadow, vcpu, mode_of(vcpu)))
+		change_root(shadow, vcpu);
+	shadow->seen.flushes = vcpu->flushes;
+	shadow->seen.cr0 = vcpu->cr0;
+	shadow->seen.cr3 = vcpu->cr3;
+	shadow->seen.cr4 = vcpu->cr4;
 }
 
 uint32_t shadow_root(struct vcpu *vcpu)
 {
 	struct shadow *shadow = vcpu->vm->shadow;
 
-	shadow_loose_follow(shadow, vcpu);
-	if (!is_root_for(shadow, vcpu, mode_of(vcpu)))
-		change_root(shadow, vcpu);
+	if (!has_seen(shadow, vcpu))
+		find_root(shadow, vcpu);
 	return shadow->root_machine;
 }
 

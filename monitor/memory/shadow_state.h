@@ -65,6 +65,9 @@ struct shadow {
 
 	/* shadow.c: what the root is for. */
 	bool root_is_good;
+	struct {
+		uint32_t flushes, cr0, cr3, cr4;
+	} seen; /* of the vcpu, when the root was known to be good */
 	uint32_t mode, cr3;
 	uint64_t pdptes[SHADOW_QUARTERS];
 	struct shadow_page *directories[SHADOW_QUARTERS]; /* NULL: not made yet */
