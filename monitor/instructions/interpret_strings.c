@@ -103,12 +103,13 @@ struct run {
 	bool told; /* somebody wants to know what is written: all of it by one write */
 };
 
-static bool find_told(struct vcpu *vcpu, struct run *run)
+/* What the buffer does not know yet, or must not let through. */
+static bool find_slowly(struct vcpu *vcpu, struct run *run, unsigned int right)
 {
 	if (vcpu->cpl == 3 && vcpu->eflags & VCPU_EFLAGS_AC)
 		return false;
-	run->told = true;
-	run->ram = linear_find_told(vcpu, run->at);
+	run->ram = linear_look_for(vcpu, run->at, right);
+	run->told = right == LINEAR_WRITE;
 	return run->ram;
 }
 
@@ -121,17 +122,15 @@ static bool find_run(struct vcpu *vcpu, unsigned int segment, enum vcpu_register
 	const struct vcpu_segment_register *in = &vcpu->segments[segment];
 	gva_t at = gva(in->base + vcpu->registers[index]);
 	uint32_t room = (GUEST_PAGE_SIZE - at.value % GUEST_PAGE_SIZE) / size;
+	unsigned int right = access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ;
 
 	if (*count > room)
 		*count = room;
 	if (at.value % size || !segments_allow(in, vcpu->registers[index], *count * size, access))
 		return false;
 	*run = (struct run){.at = at};
-	run->ram =
-	        linear_find(vcpu, at,
-	                    linear_right(vcpu, access == SEGMENT_WRITE ? LINEAR_WRITE : LINEAR_READ,
-	                                 LINEAR_AS_CPL));
-	return run->ram || (access == SEGMENT_WRITE && find_told(vcpu, run));
+	run->ram = linear_find(vcpu, at, linear_right(vcpu, right, LINEAR_AS_CPL));
+	return run->ram || find_slowly(vcpu, run, right);
 }
 
 /* Ordinary copying and filling: upwards, and nobody wants to be told of each element. */

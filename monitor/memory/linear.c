@@ -247,12 +247,12 @@ bool linear_look_at(struct vcpu *vcpu, gva_t at, void *to, size_t size, gpa_t *s
 	return true;
 }
 
-uint8_t *linear_find_told(struct vcpu *vcpu, gva_t at)
+uint8_t *linear_look_for(struct vcpu *vcpu, gva_t at, unsigned int right)
 {
 	uint32_t error;
-	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, LINEAR_WRITE, LINEAR_AS_CPL, &error);
+	const struct vcpu_tlb_entry *entry = look_up(vcpu, at, right, LINEAR_AS_CPL, &error);
 
-	if (!entry || !entry->ram || vcpu->vm->journal)
+	if (!entry || !entry->ram || (right == LINEAR_WRITE && vcpu->vm->journal))
 		return NULL;
 	return entry->ram + at.value % GUEST_PAGE_SIZE;
 }

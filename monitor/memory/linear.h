@@ -61,9 +61,9 @@ static inline uint8_t *linear_find_span(struct vcpu *vcpu, gva_t at, size_t size
 	return linear_find(vcpu, at, linear_right(vcpu, right, as));
 }
 
-/* RAM that the current level may write, though somebody has to be told of it: only linear_write
- * does that. NULL also in lockstep, which wants to see each write. */
-uint8_t *linear_find_told(struct vcpu *vcpu, gva_t at);
+/* RAM that the current level may read or write, though somebody may have to be told of a write:
+ * only linear_write does that. NULL also for writes in lockstep, which wants to see each. */
+uint8_t *linear_look_for(struct vcpu *vcpu, gva_t at, unsigned int right);
 
 /* An aligned access of 1, 2 or 4 bytes neither crosses a page nor can it be misaligned. */
 static inline bool linear_is_simple(gva_t at, size_t size)

@@ -1,5 +1,7 @@
 #include "tests/monitor/instructions/run_bytes.h"
 
+#include "monitor/memory/watch.h"
+
 static void point(struct vcpu *vcpu, uint32_t source, uint32_t destination, uint32_t count)
 {
 	vcpu->registers[VCPU_ESI] = source;
@@ -44,6 +46,79 @@ TEST(a_long_copy_across_pages)
 	CHECK_EQ(vcpu->eip, RUN_CODE + 2);
 	CHECK(memcmp(run_machine.ram + RUN_DATA, run_machine.ram + RUN_DATA + 0x4003, 9000) == 0);
 	CHECK_EQ(vcpu->registers[VCPU_EDI], RUN_DATA + 0x4003 + 9000);
+}
+
+static uint8_t watchers[SMALL_RAM / GUEST_PAGE_SIZE];
+static uint32_t told_times, told_bytes;
+
+static void written(struct vm *vm, gpa_t at, uint32_t size)
+{
+	(void)vm, (void)at;
+	told_times++;
+	told_bytes += size;
+}
+
+/* With the page of data, and the one behind it, watched. */
+static struct vcpu *start_watched(void)
+{
+	struct vcpu *vcpu = run_start();
+
+	run_paging(vcpu);
+	memset(watchers, 0, sizeof(watchers));
+	told_times = told_bytes = 0;
+	run_machine.vm.watchers = watchers;
+	watch_register(&run_machine.vm, WATCH_CODE, written);
+	watch_start(&run_machine.vm, gpa(RUN_DATA), WATCH_CODE);
+	watch_start(&run_machine.vm, gpa(RUN_DATA + 0x1000), WATCH_CODE);
+	return vcpu;
+}
+
+TEST(whoever_watches_is_told_of_many_elements_at_once)
+{
+	struct vcpu *vcpu = start_watched();
+
+	vcpu->registers[VCPU_EAX] = 0x04030201;
+	point(vcpu, 0, RUN_DATA + 0x10, 1500);
+	RUN(vcpu, 0xF3, 0xAB); /* rep stosd */
+	finish(vcpu);
+	CHECK_EQ(vcpu->registers[VCPU_ECX], 0);
+	CHECK_EQ(vcpu->registers[VCPU_EDI], RUN_DATA + 0x10 + 6000);
+	CHECK_EQ(told_bytes, 6000);
+	CHECK(told_times <= 8);
+	for (uint32_t i = 0; i < 1500; i++)
+		CHECK_EQ(small_get32(&run_machine, RUN_DATA + 0x10 + i * 4), 0x04030201);
+	CHECK_EQ(small_get32(&run_machine, RUN_DATA + 0x10 + 6000), 0);
+	run_machine.vm.watchers = NULL;
+}
+
+TEST(whoever_watches_is_told_of_a_copy_at_once)
+{
+	struct vcpu *vcpu = start_watched();
+
+	for (uint32_t i = 0; i < 3000; i++)
+		run_machine.ram[RUN_DATA + 0x4000 + i] = (uint8_t)(i * 7);
+	point(vcpu, RUN_DATA + 0x4000, RUN_DATA + 0x800, 3000);
+	RUN(vcpu, 0xF3, 0xA4);
+	finish(vcpu);
+	CHECK_EQ(told_bytes, 3000);
+	CHECK_EQ(told_times, 2);
+	CHECK(memcmp(run_machine.ram + RUN_DATA + 0x4000, run_machine.ram + RUN_DATA + 0x800,
+	             3000) == 0);
+	run_machine.vm.watchers = NULL;
+}
+
+TEST(an_overlapping_copy_is_told_of_one_by_one)
+{
+	struct vcpu *vcpu = start_watched();
+
+	run_machine.ram[RUN_DATA] = 0x5A;
+	point(vcpu, RUN_DATA, RUN_DATA + 1, 600);
+	RUN(vcpu, 0xF3, 0xA4);
+	finish(vcpu);
+	CHECK_EQ(told_times, 600);
+	for (uint32_t i = 0; i <= 600; i++)
+		CHECK_EQ(run_machine.ram[RUN_DATA + i], 0x5A);
+	run_machine.vm.watchers = NULL;
 }
 
 TEST(an_overlapping_copy_reads_what_it_wrote)

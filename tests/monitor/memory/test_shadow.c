@@ -292,6 +292,7 @@ TEST(modes_that_change_what_entries_mean)
 	shadow_put64(&machine, WIDE_LEAF, DATA | BITS_AD | BIT_XD);
 	CHECK(maps(LINEAR, READ, DATA));
 	vcpu->efer = 0;
+	linear_flush(vcpu, true);
 	CHECK(!may(LINEAR, READ));
 	CHECK(is_true_fault(LINEAR, READ, 9));
 }

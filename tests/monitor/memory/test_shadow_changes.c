@@ -284,6 +284,22 @@ TEST(a_table_written_many_times_without_a_use)
 	CHECK(maps(LINEAR, READ, DATA));
 }
 
+/* As a kernel clears a page that it takes for something else. */
+TEST(a_table_written_by_few_large_writes_without_a_use)
+{
+	static const uint8_t zeros[1024];
+
+	start_two_level();
+	CHECK(maps(LINEAR, READ, DATA));
+	shadow_put32(&machine, TABLE, 0);
+	CHECK(is_watched(TABLE));
+	CHECK(may(LINEAR, READ));
+	guest_memory_write(&machine.vm, gpa(TABLE + 2048), zeros, sizeof(zeros));
+	guest_memory_write(&machine.vm, gpa(TABLE + 3072), zeros, sizeof(zeros));
+	CHECK(!is_watched(TABLE));
+	CHECK(maps(LINEAR, READ, DATA));
+}
+
 TEST(a_directory_that_is_not_in_the_root)
 {
 	start_two_level();
