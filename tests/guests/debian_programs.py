@@ -66,7 +66,8 @@ def test_memtest_starts_testing_and_finds_no_error(on, way):
     how = ["--native"] if way == NATIVE else ["--engine", way]
     terminal = start("memtest", *how, "--append", "console=ttyS0", on=on)
     screen = Screen()
-    assert watch(terminal, screen, lambda seen: "Address test" in str(seen) and "50%" in str(seen), 200), str(screen)
+    # Of whichever test: what is on the screen for a moment only may not be seen.
+    assert watch(terminal, screen, lambda seen: re.search(r"[5-9]\d% #", str(seen)), 200), str(screen)
     assert "Testing: " in str(screen) and re.search(r"Errors: 0\b", str(screen)), str(screen)
     terminal.close()
 

@@ -98,7 +98,7 @@ DIFFERENT = {
 # What it says natively as well, on a computer that is busy enough. That ticks are lost is not of these: then it calls the TSC unstable.
 BUSY = (
     r"tsc: (Fast TSC calibration failed|Unable to calibrate against PIT|using PMTIMER reference calibration)|.* took # usecs$"
-    r"|APIC (calibration not consistent with|delta adjusted to) PM-Timer|PM-Timer running at invalid rate|clocksource: .* read-back delay of #"
+    r"|APIC (calibration not consistent with|delta adjusted to) PM-Timer|PM-Timer running at invalid rate|clocksource: .* read-back delay of #|hrtimer: interrupt took"
 )
 
 
