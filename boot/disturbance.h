@@ -1,5 +1,5 @@
-/* Disturbs the real machine on purpose while a guest runs (boot options storm=, nmis=, clock-jumps=),
- * so that tests see that the guest goes on. */
+/* Disturbs the real machine on purpose while a guest runs (boot options storm=, nmis=,
+ * clock-jumps=), so that tests see that the guest goes on. */
 #ifndef BOOT_DISTURBANCE_H
 #define BOOT_DISTURBANCE_H
 

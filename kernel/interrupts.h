@@ -1,7 +1,8 @@
 /* Hardware interrupts: both 8259s, moved away from the exceptions' vectors.
  *
- * A line is silent until somebody connects to it; one that speaks all the same is closed. Spurious interrupts (lines 7 and 15 without
- * their in-service bit) are recognised, counted and not acknowledged twice. */
+ * A line is silent until somebody connects to it; one that speaks all the same is closed. Spurious
+ * interrupts (lines 7 and 15 without their in-service bit) are recognised, counted and not
+ * acknowledged twice. */
 #ifndef KERNEL_INTERRUPTS_H
 #define KERNEL_INTERRUPTS_H
 

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 extern char way_in_start[], way_in_end[];
-extern char layout_image[], layout_monitor[], layout_stacks[], layout_gdt[], layout_windows[], layout_end[];
+extern char layout_image[], layout_monitor[], layout_stacks[], layout_gdt[], layout_windows[],
+        layout_end[];
 extern char cross_end[], image_code_end[], image_const_end[], image_end[];
 
 /* What linear and machine address of a byte in the image differ by: an absolute symbol. */

@@ -131,7 +131,8 @@ bool serial_read(enum serial_port which, char *c)
 		return false;
 	*c = port->ring[port->tail % RING_BYTES];
 	port->tail++;
-	/* In this order: whoever holds it off from here on finds more in the ring for us to read. */
+	/* In this order: whoever holds it off from here on finds more in the ring for us to read.
+	 */
 	if (port->held_off) {
 		port->held_off = false;
 		port_write(port, INTERRUPT_ENABLE, ENABLE_RECEIVE);

@@ -13,7 +13,8 @@
 #define STEADY_TIME_LONGEST_STEP 86400u /* seconds */
 
 struct steady_time {
-	uint64_t last, from;  /* of the counter: when it was last read, and where this stretch began */
+	uint64_t last,
+	        from; /* of the counter: when it was last read, and where this stretch began */
 	uint64_t nanoseconds; /* by then */
 	uint64_t longest;     /* step of the counter that is believed */
 	uint32_t khz;

@@ -33,8 +33,8 @@ typedef bool (*trap_handler)(struct trap_frame *frame);
 /* Segments, IDT and the double fault's task; before this a fault is a reset. */
 void traps_start(uint32_t double_fault_stack_top);
 
-/* Once there are page tables: from now on an NMI finds its way also between the loads of another GDT
- * and of another IDT, in either order. */
+/* Once there are page tables: from now on an NMI finds its way also between the loads of another
+ * GDT and of another IDT, in either order. */
 void traps_expect_other_tables(void);
 
 /* Segments and IDT again, after somebody else's. */

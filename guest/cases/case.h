@@ -42,8 +42,8 @@
 /* `int` with this vector ends a case. */
 #define CASE_END 0x81u
 
-/* A case that uses x87, MMX and SSE begins with a state of theirs made from its seed, with CR0 and CR4
- * as these say, and that state is looked at behind it. */
+/* A case that uses x87, MMX and SSE begins with a state of theirs made from its seed, with CR0 and
+ * CR4 as these say, and that state is looked at behind it. */
 #define CASE_UNIT            0x01u
 #define CASE_UNIT_MP         0x02u
 #define CASE_UNIT_TS         0x04u

@@ -1,5 +1,5 @@
-/* Many words made one: when a word differs, the sum does. Two instructions a word, since what a case
- * costs beside itself is mostly this. */
+/* Many words made one: when a word differs, the sum does. Two instructions a word, since what a
+ * case costs beside itself is mostly this. */
 #ifndef GUEST_CASES_SUM_H
 #define GUEST_CASES_SUM_H
 

@@ -1,7 +1,8 @@
 /* The state of x87, MMX and SSE that a case begins with, and what it has become.
  *
- * It promises the same state for the same seed, and leaves out of the sum what is not defined: where
- * the last x87 instruction was (G21 of docs/limitations.md). It must not know how cases are run. */
+ * It promises the same state for the same seed, and leaves out of the sum what is not defined:
+ * where the last x87 instruction was (G21 of docs/limitations.md). It must not know how cases are
+ * run. */
 #ifndef GUEST_CASES_UNIT_H
 #define GUEST_CASES_UNIT_H
 

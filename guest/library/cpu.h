@@ -34,17 +34,17 @@
 #define CR0_CD 0x40000000u
 #define CR0_PG 0x80000000u
 
-#define CR4_VME    0x00000001u
-#define CR4_PVI    0x00000002u
-#define CR4_TSD    0x00000004u
-#define CR4_DE     0x00000008u
-#define CR4_PSE    0x00000010u
-#define CR4_PAE    0x00000020u
-#define CR4_PGE    0x00000080u
-#define CR4_PCE    0x00000100u
-#define CR4_OSFXSR 0x00000200u
+#define CR4_VME        0x00000001u
+#define CR4_PVI        0x00000002u
+#define CR4_TSD        0x00000004u
+#define CR4_DE         0x00000008u
+#define CR4_PSE        0x00000010u
+#define CR4_PAE        0x00000020u
+#define CR4_PGE        0x00000080u
+#define CR4_PCE        0x00000100u
+#define CR4_OSFXSR     0x00000200u
 #define CR4_OSXMMEXCPT 0x00000400u
-#define CR4_UMIP   0x00000800u
+#define CR4_UMIP       0x00000800u
 
 /* CPUID leaf 1, EDX. */
 #define CPUID1_EDX_FPU  (1u << 0)

@@ -204,8 +204,8 @@ static uint8_t ask_unit(const struct vcpu *vcpu, struct vm_unit_run *run)
 	return vcpu->vm->unit->run(run);
 }
 
-/* An error that waits comes before what becomes of the memory. Whether it is reported, the unit says
- * when it is asked for something that needs no memory. */
+/* An error that waits comes before what becomes of the memory. Whether it is reported, the unit
+ * says when it is asked for something that needs no memory. */
 static bool error_waits(struct vcpu *vcpu, const struct instruction *in)
 {
 	struct vm_unit_run run = {.code = {FDECSTP}, .length = 2};

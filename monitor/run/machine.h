@@ -50,7 +50,7 @@ struct machine {
 	struct timer alarm; /* for the same: the next time a chip has something to do */
 	uint64_t alarm_due;
 	uint32_t interrupts_seen; /* when the chips were last looked at */
-	uint32_t foiled;          /* attempts to enter the guest's world, since the last that was not */
+	uint32_t foiled; /* attempts to enter the guest's world, since the last that was not */
 	uint64_t exits[EXIT_REASONS], exit_cycles[EXIT_REASONS];
 	struct sampler sampler;
 	struct canaries canaries;

@@ -83,9 +83,9 @@ static void set_alarm(struct machine *machine)
 		clock_set_timer(&machine->alarm, machine_real_time(machine, due));
 }
 
-/* An engine that finds an interrupt on its way into the guest's world turns back, for the chips come
- * first. Interrupts that come faster than that way takes would keep the guest out for ever: so the
- * interpreter, which nothing turns back, gets the next slice. */
+/* An engine that finds an interrupt on its way into the guest's world turns back, for the chips
+ * come first. Interrupts that come faster than that way takes would keep the guest out for ever: so
+ * the interpreter, which nothing turns back, gets the next slice. */
 static const struct engine *choose_engine(struct machine *machine)
 {
 	if (machine->foiled < ATTEMPTS)

@@ -124,13 +124,13 @@ static bool may_pop(const struct instruction *in, struct pieces_plan *plan)
 	return true;
 }
 
-/* Whether they may be used, TCG does not ask for emms and for what goes between MMX and XMM registers;
- * and where CR0 has two reasons why not, it tells of the wrong one. */
+/* Whether they may be used, TCG does not ask for emms and for what goes between MMX and XMM
+ * registers; and where CR0 has two reasons why not, it tells of the wrong one. */
 static bool is_wrong_of_unit_on_tcg(const struct instruction *in, const struct pieces_plan *plan)
 {
-	static const char *const unasked[] = {"emms",      "cvtpi2ps", "cvtpi2pd",
-	                                      "cvtps2pi",  "cvttps2pi", "cvtpd2pi",
-	                                      "cvttpd2pi", "movq2dq",  "movdq2q", NULL};
+	static const char *const unasked[] = {"emms",      "cvtpi2ps", "cvtpi2pd",  "cvtps2pi",
+	                                      "cvttps2pi", "cvtpd2pi", "cvttpd2pi", "movq2dq",
+	                                      "movdq2q",   NULL};
 	const char *mnemonic = instruction_opcode(in)->mnemonic;
 
 	if (!plan->unit)
@@ -169,7 +169,8 @@ static bool is_wanted(struct program *program, const struct instruction *in,
 {
 	const struct opcode *row = instruction_opcode(in);
 
-	if (!is_offered(row, plan) || has_own_piece(row) || is_left_open(in) || writes_through_code(in))
+	if (!is_offered(row, plan) || has_own_piece(row) || is_left_open(in) ||
+	    writes_through_code(in))
 		return false;
 	if (program->for_tcg && (is_wrong_on_tcg(in) || is_wrong_of_unit_on_tcg(in, plan)))
 		return false;
@@ -315,8 +316,9 @@ static void put_unit_image(struct program *program, struct pieces_plan *plan)
 		put_word(program, at, program_one_in(program, 8) ? word : word & MXCSR_BITS);
 		put_at(program, (const uint8_t[]){0x0F, 0xAE, 0x15}, 3, at);
 	} else {
-		put_at(program, whole ? (const uint8_t[]){0xDD, 0x35} : (const uint8_t[]){0xD9, 0x35},
-		       2, at);
+		put_at(program,
+		       whole ? (const uint8_t[]){0xDD, 0x35} : (const uint8_t[]){0xD9, 0x35}, 2,
+		       at);
 		for (uint32_t place = 12; place < 28; place += 4)
 			put_word(program, at + place, 0);
 	}
@@ -561,9 +563,9 @@ void pieces_put(struct program *program, struct pieces_plan *plan)
 	static const struct {
 		void (*put)(struct program *, struct pieces_plan *);
 		uint32_t chance; /* of 100 */
-	} kinds[] = {{put_popf, 3}, {put_frame, 2},         {put_xlat, 1},     {put_segment, 5},
-	             {put_far, 2},  {put_changing_code, 2}, {put_interrupt, 1},
-	             {put_unit_image, 3}};
+	} kinds[] = {{put_popf, 3},      {put_frame, 2},     {put_xlat, 1},
+	             {put_segment, 5},   {put_far, 2},       {put_changing_code, 2},
+	             {put_interrupt, 1}, {put_unit_image, 3}};
 	uint32_t chance = program_pick(program, 100);
 
 	program_begin_piece(program);
