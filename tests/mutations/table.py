@@ -23,6 +23,10 @@ def attack(topic, engine="translate"):
     return f"tests/guests/test_attack.py::test_attack_ends_as_on_the_processor[qemu-max-{engine}-{topic}]"
 
 
+def fault(name):
+    return f"tests/boot/test_faults.py::test_{name}"
+
+
 def privileged(topic, engine="translate"):
     return f"tests/guests/test_privileged.py::test_topic[qemu-max-{engine}-{topic}]"
 
@@ -218,7 +222,24 @@ MUTATIONS = [
              "	if (header->program_headers > file)\n",
              ("unit:monitor/loaders/test_elf",)),
 
+    # The real machine.
+    Mutation("every jump of the time-stamp counter is time", "kernel/steady_time.c",
+             "	if (counter - time->last > time->longest)", "	if (time->longest == 0)",
+             ("unit:kernel/test_steady_time",)),
+    Mutation("an NMI finds its code in one world's table only", "kernel/traps.c",
+             "	set_gate(TRAP_NMI, SEGMENT_CODE_ALWAYS, GATE", "	set_gate(TRAP_NMI, SEGMENT_CODE, GATE",
+             (fault("nmis_between_two_tables_find_their_way[trap]"),)),
+    Mutation("a console that does not drain is waited for again and again", "kernel/serial.c",
+             "port->stuck ? 1 : PATIENCE", "port->fifo ? PATIENCE : 1",
+             (fault("a_console_that_does_not_drain_is_waited_for_once"),)),
+    Mutation("a storm of interrupts keeps the guest out", "monitor/run/run.c",
+             "		machine->foiled++;\n", "		machine->foiled = 1;\n",
+             (fault("a_guest_goes_on_when_interrupts_come_faster_than_its_world_is_entered"),)),
+
     # What only a machine can show.
+    Mutation("maskmovq writes through our GS", "monitor/translator/rules.c",
+             "	        opcode->properties & (PROPERTY_READ | PROPERTY_WRITE)) &&", "	        opcode->properties & PROPERTY_READ) &&",
+             ("tests/guests/test_cases.py::test_what_differed_once[maskmovq_through_gs-qemu]",)),
     Mutation("every vector may be called from ring 1 and 3", "monitor/run/slot.c",
              "		if (slot->open_vectors[vector / 32] >> vector % 32 & 1)\n			slot->idt[vector].type |= "
              "GATE_RING_1;",
