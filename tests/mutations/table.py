@@ -35,12 +35,12 @@ MUTATIONS = [
     # What is answered without leaving the guest's world.
     Mutation("code is not looked for again after a load of CR3", "monitor/run/translated.c",
              "return translator_is_in_place(&translated->translator, vcpu) && !translated->twins.again;", "return true;",
-             (privileged("tlb"), privileged("paging"), privileged("self_modifying"))),
+             (privileged("self_modifying"),)),
     Mutation("a store is skipped that changes something", "monitor/translator/silent.c",
              "emit_long(emit, in->immediate + 1);", "emit_long(emit, in->immediate);",
              ("unit:monitor/translator/test_silent",)),
-    Mutation("a string that is written where code is tells only of its first element", "monitor/memory/watch.c",
-             "watch_tell_page(vm, at, (uint32_t)part, told);", "watch_tell_page(vm, at, 4, told);",
+    Mutation("of a fill that somebody is told of only the first element is written", "monitor/instructions/interpret_strings.c",
+             "linear_write(vcpu, to.at, pattern, *count * size, LINEAR_AS_CPL)", "linear_write(vcpu, to.at, pattern, size, LINEAR_AS_CPL)",
              ("unit:monitor/instructions/test_interpret_strings",)),
     # Ring compression and the tables that the processor is given.
     Mutation("a limit is not truncated", "monitor/cpu/compression.c",

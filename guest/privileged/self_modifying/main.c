@@ -110,6 +110,43 @@ static void check_remap(void)
 	           "the page that is no longer there does not matter");
 }
 
+static volatile uint32_t next_root;
+
+/* mov eax,[next_root]; mov edx,cr3; mov cr3,eax; mov eax,value; mov cr3,edx; ret */
+static void put_switch(uint8_t *at, uint32_t value)
+{
+	static const uint8_t load[] = {0x0F, 0x20, 0xDA, 0x0F, 0x22, 0xD8};
+	static const uint8_t back[] = {0x0F, 0x22, 0xDA, 0xC3};
+	const volatile uint32_t *from = &next_root;
+
+	at[0] = 0xA1;
+	memcpy(at + 1, &from, sizeof(from));
+	memcpy(at + 5, load, sizeof(load));
+	at[11] = 0xB8;
+	memcpy(at + 12, &value, sizeof(value));
+	memcpy(at + 16, back, sizeof(back));
+}
+
+/* What stands behind a load of CR3 is in another page than what stands before it, or in the same.
+ */
+static void check_switch(void)
+{
+	struct paging other = paging_create(PAGING_TWO_LEVEL);
+	bool same = true;
+
+	paging_map_identity(&other, IDENTITY);
+	paging_map(&other, ALIAS, (uint32_t)(uintptr_t)code + PAGE_SIZE, IDENTITY);
+	paging_map(&paging, ALIAS, (uint32_t)(uintptr_t)code, IDENTITY);
+	cpu_flush_page(ALIAS);
+	put_switch(code, 1);
+	put_switch(code + PAGE_SIZE, 2);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		next_root = i % 3 ? other.root : paging.root;
+		same = same && run((void *)(uintptr_t)ALIAS) == (i % 3 ? 2 : 1);
+	}
+	test_check(same, "behind a load of CR3, %u times", ROUNDS);
+}
+
 /* Code and data that share a page, as kernels have them. */
 static void check_mixed_page(void)
 {
@@ -145,6 +182,7 @@ void guest_main(const struct boot_info *boot)
 	check_cross_page();
 	check_alias();
 	check_remap();
+	check_switch();
 	check_mixed_page();
 	test_end();
 }

@@ -118,6 +118,7 @@ TEST(a_watched_page_is_written_where_something_changes)
 {
 	CHECK_EQ(caught(5), 0);
 	CHECK_EQ(caught(6), 1);
+	CHECK_EQ(caught(4), 1);
 }
 
 TEST(it_takes_a_few_traps)
