@@ -114,8 +114,8 @@ def test_a_console_that_does_not_drain_is_waited_for_once(tmp_path):
 
 def test_a_log_that_does_not_drain_says_what_is_missing(tmp_path):
     console = tmp_path / "console"
-    with full_line(tmp_path) as line, qemu("hello", f"file:{console}", line.name, "ends-after=1") as machine:
-        until(console, "hello")
+    with full_line(tmp_path) as line, qemu("mini_kernel", f"file:{console}", line.name, "ends-after=3") as machine:
+        until(console, "mini>")
         while machine.poll() is None:
             line.read()
             time.sleep(0.02)
