@@ -118,7 +118,8 @@ def test_a_log_that_does_not_drain_says_what_is_missing(tmp_path):
         until(console, "mini>")
         while machine.poll() is None:
             line.read()
-            time.sleep(0.02)
+            time.sleep(0.005)
+        line.read()
     lost = re.search(r"warning log: the line did not drain, and what was written here is lost bytes=(\d+)", line.text)
     assert lost and int(lost[1]) > 1000, line.text
     assert "ended reason=" in line.text.splitlines()[-1], line.text
