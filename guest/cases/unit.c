@@ -60,7 +60,8 @@ static void make_image(const uint32_t random[64])
 {
 	uint32_t a = random[3], b = random[7]; /* of what make_numbers() clears */
 
-	memcpy(image.x87, random, sizeof(image.x87) + sizeof(image.xmm));
+	memcpy(image.x87, random, sizeof(image.x87));
+	memcpy(image.xmm, random + sizeof(image.x87) / sizeof(*random), sizeof(image.xmm));
 	make_numbers(random[11]);
 	image.control = (uint16_t)(a & 3 ? CONTROL_USUAL | (a >> 4 & ROUNDING)
 	                                 : (a >> 4 & CONTROL_BITS) | CONTROL_FIXED);

@@ -349,18 +349,24 @@ static void note_load(struct vcpu *vcpu, struct shadow_tables_level *level)
 		level->loads = vcpu->loads;
 }
 
-void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
+struct vcpu_segment_register shadow_tables_meaning(struct vcpu *vcpu, uint16_t selector)
 {
-	struct shadow_tables_level *level = shadow_tables_level(vcpu);
 	struct segments_descriptor guest;
 	gva_t linear;
 	gpa_t source;
 
+	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
+		return segments_unpack(selector, guest);
+	return (struct vcpu_segment_register){.selector = selector};
+}
+
+void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector)
+{
+	struct shadow_tables_level *level = shadow_tables_level(vcpu);
+
 	if (segment == VCPU_CS || segment == VCPU_SS)
 		selector = (uint16_t)((selector & ~3u) | vcpu->cpl);
-	vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
-	if (!segments_is_null(selector) && read_quietly(vcpu, selector, &guest, &linear, &source))
-		vcpu->segments[segment] = segments_unpack(selector, guest);
+	vcpu->segments[segment] = shadow_tables_meaning(vcpu, selector);
 	level->admitted[segment] = vcpu->segments[segment];
 	level->given[segment] = real_selector(vcpu, segment);
 	note_load(vcpu, level);

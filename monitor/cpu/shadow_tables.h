@@ -107,6 +107,10 @@ bool shadow_tables_list(struct vcpu *vcpu, const struct vcpu_segment_register *h
 /* To be called before either, when anything may have changed: the tables may be elsewhere. */
 void shadow_tables_follow(struct vcpu *vcpu);
 
+/* What a register is that user code has loaded with `selector`, without anybody faulting over it.
+ */
+struct vcpu_segment_register shadow_tables_meaning(struct vcpu *vcpu, uint16_t selector);
+
 /* After running directly: the register was loaded with `selector` behind our back. */
 void shadow_tables_adopt(struct vcpu *vcpu, enum vcpu_segment segment, uint16_t selector);
 

@@ -158,11 +158,13 @@ void twins_adopt(const struct twins *twins, struct vcpu *vcpu, enum vcpu_segment
 	if (selector == vcpu->segments[segment].selector)
 		return;
 	vcpu->loads++;
-	if (segments_is_null(selector))
-		vcpu->segments[segment] = (struct vcpu_segment_register){.selector = selector};
 	for (unsigned int i = 0; i < twins->count; i++)
-		if (twins->listed[i] && twins->of[i].selector == selector)
+		if (twins->listed[i] && twins->of[i].selector == selector) {
 			vcpu->segments[segment] = twins->of[i];
+			return;
+		}
+	/* User code has loaded it into GS, for which kernel code behind a gate needs no twin. */
+	vcpu->segments[segment] = shadow_tables_meaning(vcpu, selector);
 }
 
 void twins_taken_out(struct twins *twins, uint16_t selector)

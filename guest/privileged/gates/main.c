@@ -18,11 +18,18 @@ SNIPPET_BEFORE(call_gate_parameters,
 SNIPPET_BEFORE(jump_gate, "pushl %ecx; pushl $0", "ljmp *(%esp)");
 SNIPPET(use_int, "int $0x90");
 
+/* Often through the same gate, with GS as it was and as it is given: what the last handler saw. */
+SNIPPET_BEFORE(load_gs, "pushl %ebx; pushl %gs; movl $20, %edx\n1: int $0x90; decl %edx; jnz 1b",
+               "movw %cx, %gs; int $0x90; popl %gs; popl %ebx");
+
 /* What the gates lead to: give CS and SS back, or the sum of the parameters. */
-uint32_t far_function(void), far_sum(void), int_function(void), jump_function(void);
+uint32_t far_function(void), far_sum(void), int_function(void), jump_function(void),
+        gs_function(void);
 __asm__("far_function: movl %ss, %eax; shll $16, %eax; movw %cs, %ax; lret\n"
         "far_sum: movl 8(%esp), %eax; addl 12(%esp), %eax; addl 16(%esp), %eax; lret $12\n"
         "jump_function: addl $8, %esp; movl %ss, %eax; shll $16, %eax; movw %cs, %ax; ret\n"
+        "gs_function: pushl %edx; pushl %ecx; xorl %eax, %eax; cpuid; popl %ecx; popl %edx\n"
+        "pushl %gs; popl %eax; iret\n"
         "int_function: pushfl; popl %eax; andl $0x200, %eax; shll $16, %eax; movw %cs, %ax; iret");
 
 static uint32_t address_of(uint32_t (*function)(void))
@@ -105,6 +112,20 @@ static void set_int(unsigned code_ring, unsigned type, unsigned dpl)
 {
 	trap_set_gate(VECTOR, segment_make_gate(SEGMENT_CODE(code_ring), address_of(int_function),
 	                                        ACCESS_PRESENT | type | ACCESS_DPL(dpl), 0));
+}
+
+/* What user code has in GS is what the kernel pushes, whatever it has done before. */
+static void check_gs(unsigned ring)
+{
+	segment_set(SEGMENT_FREE(1),
+	            segment_make(0x1000, 0xFFF,
+	                         ACCESS_PRESENT | ACCESS_MEMORY | ACCESS_WRITABLE | ACCESS_DPL(3),
+	                         FLAG_BIG));
+	trap_set_gate(VECTOR,
+	              segment_make_gate(SEGMENT_CODE(0), address_of(gs_function),
+	                                ACCESS_PRESENT | ACCESS_INTERRUPT | ACCESS_DPL(3), 0));
+	test_value(call_in_ring(ring, load_gs, SEGMENT_FREE(1) | ring), SEGMENT_FREE(1) | ring,
+	           "GS behind a gate");
 }
 
 /* An interrupt gate turns IF off, a trap gate leaves it. */
@@ -198,6 +219,7 @@ void guest_main(const struct boot_info *boot)
 		check_call_gates(ring);
 		check_call_gate_rights(ring);
 		check_int_gates(ring);
+		check_gs(ring);
 		check_int_gate_rights(ring);
 		check_inner_stack(ring);
 		check_idt_limit(ring);
