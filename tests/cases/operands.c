@@ -37,8 +37,9 @@ static uint32_t memory_size(const struct instruction *in)
 
 /* What is longer than a word of the bus is not one access. Everywhere, frstor and its kin may have
  * taken a part of it when they fault; on Bochs fstp of 10 bytes has changed its status by then, and
- * fld of so many faults over the last of them; on QEMU's TCG whatever is longer than 8 bytes, and
- * what x87 instructions store and MMX instructions load has changed their status before it faults.
+ * fld of so many, and fldenv of 14, fault over one of the last of them; on QEMU's TCG whatever is
+ * longer than 8 bytes, and what x87 instructions store and MMX instructions load has changed their
+ * status before it faults.
  */
 static bool may_not_fault(const struct program *program, const struct instruction *in)
 {
@@ -47,7 +48,7 @@ static bool may_not_fault(const struct program *program, const struct instructio
 	        instruction_opcode(in)->feature != FEATURE_X87 ||
 	        (in->operands[0].kind == OPERAND_IS_MEMORY && instruction_writes_operand(in, 0));
 
-	if (size > ALIGNMENT || size == EXTENDED ||
+	if (size > ALIGNMENT || (size >= EXTENDED && size < ALIGNMENT) ||
 	    instruction_opcode(in)->properties & PROPERTY_WRITE)
 		return true;
 	return program->for_tcg &&

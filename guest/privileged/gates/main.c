@@ -18,8 +18,11 @@ SNIPPET_BEFORE(call_gate_parameters,
 SNIPPET_BEFORE(jump_gate, "pushl %ecx; pushl $0", "ljmp *(%esp)");
 SNIPPET(use_int, "int $0x90");
 
-/* Often through the same gate, with GS as it was and as it is given: what the last handler saw. */
-SNIPPET_BEFORE(load_gs, "pushl %ebx; pushl %gs; movl $20, %edx\n1: int $0x90; decl %edx; jnz 1b",
+/* Often through the same gate, with GS as it is given and as it was, in turn: what the last handler
+ * saw. */
+SNIPPET_BEFORE(load_gs,
+               "pushl %ebx; pushl %gs; movl $20, %edx\n"
+               "1: movw %cx, %gs; int $0x90; popl %gs; pushl %gs; int $0x90; decl %edx; jnz 1b",
                "movw %cx, %gs; int $0x90; popl %gs; popl %ebx");
 
 /* What the gates lead to: give CS and SS back, or the sum of the parameters. */
