@@ -332,7 +332,10 @@ static bool skips_store(struct translated *translated, const struct vcpu *vcpu,
 	    frame->eip > SLOT_CACHE_SIZE - SILENT_STORE_MAX)
 		return false;
 	length = silent_store_length(frame, translated->direct->slot.cache + frame->eip, page + at);
-	if (!length || translator_note_silent(&translated->translator, frame->eip))
+	if (!length)
+		return false;
+	/* With breakpoints in the cache no block is dropped. */
+	if (!translated->interrupts && translator_note_silent(&translated->translator, frame->eip))
 		return false;
 	frame->eip += length;
 	return true;
