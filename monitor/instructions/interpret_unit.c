@@ -187,11 +187,13 @@ static bool raise_fault(struct vcpu *vcpu, uint8_t vector)
 /* Those that wait for no error: fnstenv, fnstcw, fnsave, fnstsw, fxsave and fxrstor. */
 static bool never_waits(const struct instruction *in)
 {
+	unsigned int feature = instruction_opcode(in)->feature;
 	unsigned int reg = in->modrm >> 3 & 7;
 
-	if (in->opcode == 0xD9 || in->opcode == 0xDD)
+	/* 0F D9 and 0F DD are MMX instructions. */
+	if (feature == FEATURE_X87 && (in->opcode == 0xD9 || in->opcode == 0xDD))
 		return reg >= 6;
-	return instruction_opcode(in)->feature == FEATURE_FXSR;
+	return feature == FEATURE_FXSR;
 }
 
 /* What would become of it: nothing of the guest is changed. */

@@ -175,6 +175,34 @@ TEST(an_error_is_mf_whatever_ne_says)
 	}
 }
 
+/* Behind the limit of the segment nothing can be read: the error that waits comes first, unless the
+ * instruction is one that waits for none. 0F DD /6 is no fnsave. */
+TEST(an_error_that_waits_comes_before_the_memory)
+{
+	static const struct {
+		uint8_t bytes[3];
+		int vector;
+	} rows[] = {
+	        {{0x0F, 0xDD, 0x37}, FAULT_MF}, /* paddusw mm6,[edi] */
+	        {{0x0F, 0xD9, 0x37}, FAULT_MF}, /* psubusw mm6,[edi] */
+	        {{0xDD, 0x07, 0x90}, FAULT_MF}, /* fld qword [edi] */
+	        {{0xDD, 0x37, 0x90}, FAULT_GP}, /* fnsave [edi] */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vcpu *vcpu = start();
+		answer = FAULT_MF;
+		vcpu->fpu[2] = 0x80; /* the status: one that is not masked */
+		vcpu->segments[VCPU_DS].limit = 0xFFF;
+		vcpu->registers[VCPU_EDI] = 0x2000;
+		run_write_bytes(rows[i].bytes, sizeof(rows[i].bytes));
+		vcpu->eip = RUN_CODE;
+		interpret_step(vcpu);
+		CHECK(run_faulted(vcpu, rows[i].vector, rows[i].vector == FAULT_GP ? 0 : -1,
+		                  RUN_CODE));
+	}
+}
+
 TEST(who_may_use_the_unit)
 {
 	static const struct {
