@@ -37,9 +37,10 @@ static uint32_t memory_size(const struct instruction *in)
 
 /* What is longer than a word of the bus is not one access. Everywhere, frstor and its kin may have
  * taken a part of it when they fault; on Bochs fld of 10 bytes and fldenv of 14 fault over one of
- * the last of them, and what x87 instructions store is not stored, and does not fault, when an
- * error comes first, or has changed their status by then; on QEMU's TCG whatever is longer than 8
- * bytes, and what MMX instructions load or store, has changed their status before it faults. */
+ * the last of them, of 16 that are misaligned sometimes the page fault comes first, and what x87
+ * instructions store is not stored, and does not fault, when an error comes first, or has changed
+ * their status by then; on QEMU's TCG whatever is longer than 8 bytes, and what MMX instructions
+ * load or store, has changed their status before it faults. */
 static bool may_not_fault(const struct program *program, const struct instruction *in)
 {
 	const struct opcode *opcode = instruction_opcode(in);
@@ -47,8 +48,8 @@ static bool may_not_fault(const struct program *program, const struct instructio
 	bool stores =
 	        in->operands[0].kind == OPERAND_IS_MEMORY && instruction_writes_operand(in, 0);
 
-	if (size > ALIGNMENT || (size >= EXTENDED && size < ALIGNMENT) ||
-	    opcode->properties & PROPERTY_WRITE || (opcode->feature == FEATURE_X87 && stores))
+	if (size >= EXTENDED || opcode->properties & PROPERTY_WRITE ||
+	    (opcode->feature == FEATURE_X87 && stores))
 		return true;
 	return program->for_tcg &&
 	       (size > 8 || (opcode->feature != FEATURE_X87 && opcode->properties & PROPERTY_X87));
