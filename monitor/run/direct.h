@@ -63,7 +63,7 @@ void direct_take_user(const struct direct *direct, struct vcpu *vcpu);
 bool direct_enter(struct direct *direct, struct vcpu *vcpu);
 bool direct_move_away(struct direct *direct, struct vcpu *vcpu);
 /* Before anything runs directly. Where limits are not enforced it moves the slot when the guest
- * wants its place. False when there is no other: for now the guest must be interpreted. */
+ * wants its place. False when there is no other: then the guest is interpreted. */
 static inline bool direct_make_way(struct direct *direct, struct vcpu *vcpu)
 {
 	return probes.segment_limits || !shadow_slot_is_wanted(vcpu) ||
