@@ -58,7 +58,8 @@ static bool is_harmless(const struct instruction *in)
 	static const char *const names[] = {"cli", "sti", "clts", "invlpg", "lmsw", NULL};
 
 	return is_one_of(instruction_opcode(in)->mnemonic, names) ||
-	       (in->operands[1].kind == OPERAND_IS_CONTROL && in->operands[1].number != 4);
+	       (in->operand_count > 1 && in->operands[1].kind == OPERAND_IS_CONTROL &&
+	        in->operands[1].number != 4);
 }
 
 /* Ring 3 sees the real processor there: G17 and G18 of docs/limitations.md. */
@@ -89,11 +90,14 @@ static bool writes_stack_pointer(const struct instruction *in)
 	return false;
 }
 
-/* TCG lets everybody write through CS. */
+/* TCG lets everybody write through CS. maskmovq and maskmovdqu write where no operand says. */
 static bool writes_through_code(const struct instruction *in)
 {
-	return in->has_memory && in->memory.segment == SEGMENT_CS &&
-	       (instruction_writes_operand(in, 0) || instruction_writes_operand(in, 1));
+	if (in->memory.segment != SEGMENT_CS)
+		return false;
+	if (!in->has_memory)
+		return instruction_opcode(in)->properties & PROPERTY_WRITE;
+	return instruction_writes_operand(in, 0) || instruction_writes_operand(in, 1);
 }
 
 /* These are made by pieces of their own, with operands that make sense. */
