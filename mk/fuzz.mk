@@ -1,4 +1,4 @@
-## make fuzz       random instructions in the same state natively, interpreted and translated: MINUTES=n, SEED=s
+## make fuzz       random instructions in the same state natively, interpreted and translated: MINUTES=n or CASES=n, SEED=s, ON=qemu
 
 CASES_SOURCES := $(wildcard tests/cases/*.c) monitor/instructions/decode.c monitor/instructions/opcodes.c \
                  monitor/instructions/disassemble.c kernel/print.c kernel/text.c kernel/divide.c
@@ -13,4 +13,5 @@ make-cases: $(BUILD)/make_cases
 
 fuzz: all make-cases
 	@tools/setup test
-	@tests/cases/run --build $(BUILD) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+	@tests/cases/run --build $(BUILD) $(if $(CASES),--cases $(CASES),--minutes $(MINUTES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(ON),--on $(ON))
