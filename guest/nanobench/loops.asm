@@ -83,6 +83,28 @@ IER_SENT    equ 2			; interrupt when there is nothing left to send
 	mov eax, [esi]
 	END
 
+; The way to the handler alone. Its baseline comes to the handler with a frame of its own making, in five
+; instructions, which are five nops here.
+	LOOP loop_pgfault_taken
+	mov esi, [loop_hole]
+	TURN
+	times 5 nop
+	mov eax, [esi]
+	END
+
+	LOOP loop_pgfault_taken_baseline
+	pushfd
+	pop ebx
+	mov edi, KERNEL_CODE
+	TURN
+	push ebx
+	push edi
+	push .back - 2
+	push 0
+	jmp loop_on_page_fault
+.back:
+	END
+
 	LOOP loop_divzero
 	xor ebx, ebx
 	TURN

@@ -13,6 +13,8 @@ uint32_t loop_in(uint32_t times);
 uint32_t loop_cr3wr(uint32_t times);
 uint32_t loop_callret(uint32_t times);
 uint32_t loop_pgfault(uint32_t times);
+uint32_t loop_pgfault_taken(uint32_t times);
+uint32_t loop_pgfault_taken_baseline(uint32_t times);
 uint32_t loop_divzero(uint32_t times);
 uint32_t loop_ptemod(uint32_t times);
 uint32_t loop_ptemod_baseline(uint32_t times);

@@ -16,7 +16,7 @@ PUBLISHED = {
 Mark = namedtuple("Mark", "row engine measure most")
 MARKS = (
     Mark("cli", "trap", "ticks", 600),
-    Mark("pgfault", "trap", "ticks", 1500),
+    Mark("pgfault_taken", "trap", "ticks", 1500),
     Mark("prime", "interpret", "ratio", 150),
     Mark("cli_sti", "translate", "extra", 1),
     Mark("callret", "translate", "extra", 10),
