@@ -25,13 +25,13 @@
 #define SLOT_WINDOW        0x104000u /* struct translator_window */
 #define SLOT_FLAG          0x105000u /* its second page, which can be made read-only */
 #define SLOT_FLAG_AGAIN    0x106000u /* the same page to the guest world, always writable */
-#define SLOT_GDT           0x150000u
-#define SLOT_LDT           0x160000u
-#define SLOT_END           0x170000u
-#define SLOT_COUNTERS      0x170000u /* of blocks, where they are counted */
+#define SLOT_GDT           0x190000u
+#define SLOT_LDT           0x1A0000u
+#define SLOT_END           0x1B0000u
+#define SLOT_COUNTERS      0x1B0000u /* of blocks, where they are counted */
 #define SLOT_COUNTERS_SIZE (SLOT_CACHE - SLOT_COUNTERS)
 #define SLOT_PAGES         ((SLOT_END - SLOT_IDT) / PAGE_SIZE)
-#define SLOT_CACHE         0x180000u /* only the guest world shows it; we write through the direct map */
+#define SLOT_CACHE         0x1C0000u /* only the guest world shows it; we write through the direct map */
 #define SLOT_CACHE_SIZE    (SLOT_SIZE - PAGE_SIZE - SLOT_CACHE)
 #define TABLE_PAGES        16u /* of a descriptor table of full size */
 

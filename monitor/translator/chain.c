@@ -80,37 +80,66 @@ void chain_start(struct translator *t)
 	emit_begin(&emit, t, block, 0);
 	emit_stubs(&emit);
 	emit_end(&emit);
-	t->expected_count = TRANSLATOR_EXPECTED + 1;
+	t->expected_jumps.count = t->expected_returns.count = TRANSLATOR_EXPECTED + 1;
 	level_start(t);
 	chain_forget_pending(t);
 	chain_forget_predictions(t);
 }
 
 /* Of many, few are in use where a guest changes its code segment all the time. */
-static void forget_jumps(struct translator *t)
+static void forget(struct translator_expected *expected, uint32_t *table, uint32_t size,
+                   uint32_t landing)
 {
-	bool all = t->expected_count > TRANSLATOR_EXPECTED;
-	uint32_t count = all ? WINDOW_JUMPS : t->expected_count;
+	bool all = expected->count > TRANSLATOR_EXPECTED;
+	uint32_t count = all ? size : expected->count;
 
 	for (uint32_t i = 0; i < count; i++)
-		t->setup.window->jumps[all ? i : t->expected[i]] = t->exit_indirect;
-	t->expected_count = 0;
+		table[all ? i : expected->places[i]] = landing;
+	expected->count = 0;
 }
 
-static void expect(struct translator *t, uint32_t hash, uint32_t landing)
+static void expect(struct translator_expected *expected, uint32_t *table, uint32_t place,
+                   uint32_t landing)
 {
-	if (t->expected_count < TRANSLATOR_EXPECTED)
-		t->expected[t->expected_count] = (uint16_t)hash;
-	if (t->expected_count <= TRANSLATOR_EXPECTED)
-		t->expected_count++;
-	t->setup.window->jumps[hash] = landing;
+	if (expected->count < TRANSLATOR_EXPECTED)
+		expected->places[expected->count] = (uint16_t)place;
+	if (expected->count <= TRANSLATOR_EXPECTED)
+		expected->count++;
+	table[place] = landing;
 }
 
 void chain_forget_predictions(struct translator *t)
 {
-	for (uint32_t i = 0; i < WINDOW_RETURNS; i++)
-		t->setup.window->returns[i] = t->miss;
-	forget_jumps(t);
+	struct translator_window *window = t->setup.window;
+
+	forget(&t->expected_returns, window->returns, WINDOW_RETURNS, t->miss);
+	forget(&t->expected_jumps, window->jumps, WINDOW_JUMPS, t->exit_indirect);
+}
+
+static uint32_t return_place(uint32_t address)
+{
+	return address & (WINDOW_RETURNS - 1);
+}
+
+void chain_expect_return(struct translator *t, uint32_t address, uint32_t landing)
+{
+	expect(&t->expected_returns, t->setup.window->returns, return_place(address), landing);
+}
+
+/* Its map has the places where returns land, among others. */
+static void forget_returns(struct translator *t, const struct block *block)
+{
+	for (uint32_t i = block->map; i < block->map + block->map_count; i++) {
+		const struct block_entry *entry = &t->map[i];
+		uint32_t landing = block->host + entry->host, *expected;
+
+		if (entry->kind != (RECOVER_GONE | RECOVER_ECX) ||
+		    entry->guest != BLOCK_ENTRY_TARGET)
+			continue;
+		expected = &t->setup.window->returns[return_place(flow_landing_target(t, landing))];
+		if (*expected == landing)
+			*expected = t->miss;
+	}
 }
 
 static void tell(const struct translator *t, const struct block_link *link)
@@ -163,7 +192,8 @@ static void chain_indirect(struct translator *t, uint32_t to)
 			return;
 		make_landing(t, to);
 	}
-	expect(t, hash_target(target), t->blocks[to].landing);
+	expect(&t->expected_jumps, t->setup.window->jumps, hash_target(target),
+	       t->blocks[to].landing);
 }
 
 /* The place has seen its first target: it is compared with that from now on, and what differs is
@@ -171,6 +201,7 @@ static void chain_indirect(struct translator *t, uint32_t to)
 static void predict(struct translator *t, uint32_t site, uint32_t to)
 {
 	put_long(t, t->links[site].prediction, 0u - t->blocks[to].eip);
+	put_long(t, t->links[site].prediction + FLOW_PREDICTION_AGAIN, t->blocks[to].eip);
 	put_relative(t, t->links[site].at, t->miss);
 	t->links[site + 1].target = t->blocks[to].eip;
 	lead(t, site + 1, to);
@@ -256,6 +287,7 @@ void chain_take_back(struct translator *t, struct block *block)
 		number = link->next;
 	}
 	block->incoming = BLOCK_NONE;
+	forget_returns(t, block);
 }
 
 /* Its own jumps are written no more: the exit stands where the first of them may have been, and

@@ -22,11 +22,14 @@ void chain_start(struct translator *t);
 /* Forgets all predictions of returns and indirect transfers. */
 void chain_forget_predictions(struct translator *t);
 
+/* The return of a call to this address lands there. */
+void chain_expect_return(struct translator *t, uint32_t address, uint32_t landing);
+
 /* What the last exit came through now leads to this block, which was found at its target. */
 void chain_pending(struct translator *t, uint32_t block);
 void chain_forget_pending(struct translator *t);
 
-/* All that leads to this block asks the host again. */
+/* All that leads to this block asks the host again, returns into its middle as well. */
 void chain_take_back(struct translator *t, struct block *block);
 /* The block's first bytes become an exit: something may run into them. */
 void chain_close(struct translator *t, const struct block *block);

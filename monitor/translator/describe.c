@@ -68,21 +68,59 @@ static struct instruction disassemble(const uint8_t *bytes, uint32_t available, 
 	return in;
 }
 
-/* Whether the host instruction with this entry is the first one of the next guest instruction. What
- * comes behind an instruction but belongs to it has registers to give back, or has gone. */
-static bool begins_instruction(const struct description *d, const struct block_entry *entry,
-                               uint32_t offset)
+/* Whether the guest instruction to be shown next is of this class. */
+static bool is_of_class(const struct description *d, unsigned int class, struct instruction *in)
+{
+	return instruction_decode(d->guest + d->shown, d->block->guest_size - d->shown, 32, in) ==
+	               DECODE_OK &&
+	       instruction_opcode(in)->class & class;
+}
+
+/* Whether it is a direct jump to where this link leads. */
+static bool is_jump_of(const struct description *d, const struct block_link *link)
+{
+	struct instruction in;
+
+	return is_of_class(d, CLASS_CONTROL, &in) &&
+	       d->block->eip + d->shown + in.length + in.immediate == link->target;
+}
+
+static bool is_at_shown(const struct description *d, const struct block_entry *entry,
+                        uint32_t offset)
+{
+	return fault_eip(d->t, d->block, entry, offset) == d->block->eip + d->shown;
+}
+
+/* What comes behind an instruction but belongs to it has registers to give back, or has gone. */
+static bool begins_plainly(const struct description *d, const struct block_entry *entry,
+                           uint32_t offset)
 {
 	const unsigned int amid = RECOVER_ECX | RECOVER_EDX | RECOVER_UNPUSH | RECOVER_UNPOP;
 
-	if (d->shown >= d->block->guest_size)
-		return false;
 	if (entry->kind & amid)
 		return false;
-	/* A direct jump is over where it begins. */
+	/* A direct jump is over where it begins; a call has pushed something before. */
 	if (entry->kind & RECOVER_GONE)
-		return entry->guest != BLOCK_ENTRY_TARGET;
-	return fault_eip(d->t, d->block, entry, offset) == d->block->eip + d->shown;
+		return entry->guest != BLOCK_ENTRY_TARGET &&
+		       is_jump_of(d, &d->t->links[d->block->link + entry->guest]);
+	return is_at_shown(d, entry, offset);
+}
+
+/* Whether the host instruction with this entry is the first one of the next guest instruction. A
+ * load of a segment that finds ECX away already has no entry of the plain kind. */
+static bool begins_instruction(const struct description *d, const struct block_entry *entry,
+                               uint32_t offset)
+{
+	const struct block_entry *end = &d->t->map[d->block->map] + d->block->map_count;
+	const struct block_entry *next = entry + 1;
+	struct instruction in;
+
+	if (d->shown >= d->block->guest_size)
+		return false;
+	return begins_plainly(d, entry, offset) ||
+	       (entry->kind == RECOVER_ECX && is_at_shown(d, entry, offset) &&
+	        is_of_class(d, CLASS_SEGMENT, &in) && next != end &&
+	        !begins_plainly(d, next, d->block->host + next->host));
 }
 
 static void left_text(struct description *d, const struct block_entry *entry, uint32_t offset,
@@ -129,13 +167,13 @@ static void window_text(const struct instruction *in, char *text, size_t size)
 	} fields[] = {
 	        FIELD(target),         FIELD(ecx),         FIELD(edx),
 	        FIELD(system_flags),   FIELD(cr),          FIELD(selectors),
-	        FIELD(popf_table),     FIELD(returns),     FIELD(self),
-	        FIELD(stack),          FIELD(loading),     FIELD(new_flags),
-	        FIELD(from_user),      FIELD(fault_error), FIELD(site),
-	        FIELD(operand),        FIELD(product),     FIELD(rest_of_page),
-	        FIELD(interrupt_flag), FIELD(lets_in),     FIELD(flag_again),
-	        FIELD(returns_by_cs),  FIELD(high_flags),  FIELD(user_flags),
-	        FIELD(loadable),       FIELD(jumps),
+	        FIELD(popf_table),     FIELD(self),        FIELD(stack),
+	        FIELD(loading),        FIELD(new_flags),   FIELD(from_user),
+	        FIELD(fault_error),    FIELD(site),        FIELD(operand),
+	        FIELD(product),        FIELD(rest_of_page), FIELD(interrupt_flag),
+	        FIELD(lets_in),        FIELD(flag_again),  FIELD(returns_by_cs),
+	        FIELD(high_flags),     FIELD(user_flags),  FIELD(loadable),
+	        FIELD(jumps),          FIELD(returns),
 	};
 	size_t n = sizeof(fields) / sizeof(fields[0]);
 

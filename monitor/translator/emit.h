@@ -16,6 +16,8 @@ struct emit {
 	uint32_t eip;    /* of the instruction */
 	uint32_t next;   /* of the one behind it */
 	bool hold;       /* it stands behind sti */
+	bool ecx_away;   /* the guest's is in the window before it, */
+	bool ecx_stays;  /* and may be left there behind it */
 };
 
 /* Begins a block of the table at the end of what is used. */

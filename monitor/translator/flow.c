@@ -1,9 +1,14 @@
 #include "monitor/translator/flow.h"
 
+#include "kernel/string.h"
+#include "monitor/translator/chain.h"
+
 #define GROUP5      0xFF /* call and jmp through an operand */
 #define CONDITION   0x0F /* of the opcode of a conditional jump */
 #define REG_OF_ECX  (REGISTER_ECX << 3)
 #define SITE_UNSEEN 0u /* a prediction before there is one, with its link's target the same */
+
+#define LANDING_SUBTRACTED 9 /* from the first byte of flow_land's, where its target is */
 
 static const struct vcpu_segment_register *code_segment(const struct emit *emit)
 {
@@ -46,6 +51,7 @@ static void go(struct emit *emit, uint32_t target)
 	emit_link(emit, target);
 }
 
+/* flow_landing_target knows where the target stands. */
 void flow_land(struct emit *emit, uint32_t target, uint32_t otherwise)
 {
 	EMIT_WINDOW(emit, target, 0x8B, 0x0D); /* mov ecx,gs:[target] */
@@ -67,48 +73,70 @@ static void load_operand(struct emit *emit, const struct instruction *in, const 
 	emit_bytes(emit, bytes + behind, in->length - behind);
 }
 
-/* With ECX the target: as predicted, or asking. Two links, the predicted one behind the other. */
-static void go_predicted(struct emit *emit)
+/* ECX becomes the operand less what is predicted. Nothing has been done yet. */
+static void compare_operand(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
-	uint32_t prediction, site;
-
-	EMIT(emit, 0x8D, 0x89); /* lea ecx,[ecx-predicted] */
-	prediction = emit->at;
+	if (in->has_memory) {
+		load_operand(emit, in, bytes);
+		EMIT(emit, 0x8D, 0x89); /* lea ecx,[ecx-predicted] */
+	} else {
+		EMIT(emit, 0x8D, (uint8_t)(0x88 | (in->modrm & 7))); /* lea ecx,[register-predicted] */
+		if ((in->modrm & 7) == REGISTER_ESP)
+			EMIT(emit, 0x24);
+	}
 	emit_long(emit, 0u - SITE_UNSEEN);
-	EMIT(emit, 0xE3, BLOCK_JUMP_SIZE, 0xE9); /* jecxz equal; jmp ask */
-	site = emit->t->link_count;
-	emit_link(emit, 0);
-	emit->t->links[site].prediction = prediction;
-	EMIT_RESTORE_ECX(emit);
-	go(emit, SITE_UNSEEN);
-}
-
-static void note_return(struct emit *emit, uint32_t *place)
-{
-	EMIT(emit, EMIT_GS, 0xC7, 0x05); /* mov dword gs:[returns+…],landing */
-	emit_long(emit, (uint32_t)offsetof(struct translator_window, returns) +
-	                        (emit->next & (WINDOW_RETURNS - 1)) * 4);
-	*place = emit->at;
-	emit_long(emit, 0);
-}
-
-/* Where the return of this call lands. */
-static void land_return(struct emit *emit, uint32_t place)
-{
-	uint32_t here = emit->at;
-
-	emit->at = place;
-	emit_long(emit, here);
-	emit->at = here;
-	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	flow_land(emit, emit->next, emit->t->miss);
-	go(emit, emit->next);
 }
 
 static void push_return(struct emit *emit)
 {
 	EMIT(emit, 0x68); /* push next */
 	emit_long(emit, emit->next);
+}
+
+/* An indirect call or jump: as predicted, or asking. Two links, the predicted one behind the other.
+ * The prediction stands in the code twice, at places of FLOW_PREDICTION_AGAIN from each other. */
+static void go_indirectly(struct emit *emit, const struct instruction *in, const uint8_t *bytes,
+                          bool is_call)
+{
+	const uint8_t asking = 6 + 7 + BLOCK_JUMP_SIZE + (is_call ? 5 : 0);
+	uint32_t prediction, site = emit->t->link_count;
+
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	compare_operand(emit, in, bytes);
+	prediction = emit->at - 4;
+	EMIT(emit, 0xE3, asking, 0x8D, 0x89); /* jecxz equal; lea ecx,[ecx+predicted] */
+	emit_long(emit, SITE_UNSEEN);
+	EMIT_WINDOW(emit, target, 0x89, 0x0D); /* mov gs:[target],ecx */
+	if (is_call)
+		push_return(emit);
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	EMIT(emit, 0xE9); /* jmp ask */
+	emit_link(emit, 0);
+	emit->t->links[site].prediction = prediction;
+	emit_before(emit, RECOVER_ECX);
+	if (is_call)
+		push_return(emit);
+	emit_gone(emit, emit_next_link(emit), RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit);
+	go(emit, SITE_UNSEEN);
+}
+
+/* Where the return of this call lands. What follows in the guest follows here. */
+static void land_return(struct emit *emit)
+{
+	chain_expect_return(emit->t, emit->next, emit->at);
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	flow_land(emit, emit->next, emit->t->miss);
+}
+
+uint32_t flow_landing_target(const struct translator *t, uint32_t landing)
+{
+	uint32_t subtracted;
+
+	memcpy(&subtracted, t->setup.cache + landing + LANDING_SUBTRACTED, sizeof(subtracted));
+	return 0u - subtracted;
 }
 
 bool flow_jmp(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
@@ -121,43 +149,8 @@ bool flow_jmp(struct emit *emit, const struct instruction *in, const uint8_t *by
 	}
 	if (!may_go_anywhere(emit))
 		return false;
-	emit_before(emit, 0);
-	EMIT_SAVE_ECX(emit);
-	emit_before(emit, RECOVER_ECX);
-	load_operand(emit, in, bytes);
-	EMIT_WINDOW(emit, target, 0x89, 0x0D); /* mov gs:[target],ecx */
-	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	go_predicted(emit);
+	go_indirectly(emit, in, bytes, false);
 	return true;
-}
-
-static void call_direct(struct emit *emit, uint32_t target)
-{
-	uint32_t place;
-
-	emit_before(emit, 0);
-	push_return(emit);
-	emit_gone(emit, emit_next_link(emit), 0);
-	note_return(emit, &place);
-	EMIT(emit, 0xE9); /* jmp target */
-	emit_link(emit, target);
-	land_return(emit, place);
-}
-
-static void call_indirect(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
-{
-	uint32_t place;
-
-	emit_before(emit, 0);
-	EMIT_SAVE_ECX(emit);
-	emit_before(emit, RECOVER_ECX);
-	load_operand(emit, in, bytes);
-	EMIT_WINDOW(emit, target, 0x89, 0x0D); /* mov gs:[target],ecx */
-	push_return(emit);
-	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	note_return(emit, &place);
-	go_predicted(emit);
-	land_return(emit, place);
 }
 
 bool flow_call(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
@@ -167,12 +160,15 @@ bool flow_call(struct emit *emit, const struct instruction *in, const uint8_t *b
 	if (!is_direct(in)) {
 		if (!may_go_anywhere(emit))
 			return false;
-		call_indirect(emit, in, bytes);
-		return true;
+		go_indirectly(emit, in, bytes, true);
+	} else {
+		if (!is_good_target(emit, direct_target(emit, in)))
+			return false;
+		emit_before(emit, 0);
+		push_return(emit);
+		go(emit, direct_target(emit, in));
 	}
-	if (!is_good_target(emit, direct_target(emit, in)))
-		return false;
-	call_direct(emit, direct_target(emit, in));
+	land_return(emit);
 	return true;
 }
 
@@ -191,7 +187,7 @@ bool flow_ret(struct emit *emit, const struct instruction *in, const uint8_t *by
 		emit_long(emit, in->immediate);
 	}
 	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	EMIT_WINDOW(emit, target, 0x0F, 0xB6, 0x0D);  /* movzx ecx,byte gs:[target] */
+	EMIT_WINDOW(emit, target, 0x0F, 0xB7, 0x0D);  /* movzx ecx,word gs:[target] */
 	EMIT_WINDOW(emit, returns, 0xFF, 0x24, 0x8D); /* jmp gs:[returns+ecx*4] */
 	return true;
 }

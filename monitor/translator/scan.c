@@ -2,6 +2,7 @@
 
 #include "kernel/string.h"
 #include "monitor/memory/linear.h"
+#include "monitor/translator/rules.h"
 
 bool scan_find_page(struct vcpu *vcpu, gva_t at, struct scan_page *page)
 {
@@ -50,28 +51,33 @@ static enum decode_result scan_crossing(struct scan *scan, struct vcpu *vcpu, ui
 	return result;
 }
 
-static bool ends_block(const struct instruction *in)
+/* Counts the calls that do not. */
+static bool ends_block(const struct instruction *in, const uint8_t *rules, uint32_t *calls)
 {
-	return instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END);
+	if (!(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)))
+		return false;
+	return !rules || rules[in->row] != RULE_call || in->operand_size == 2 ||
+	       ++*calls > BLOCK_CALLS_MAX;
 }
 
 /* The next instruction; DECODE_TRUNCATED when it cannot be fetched whole. */
 static enum decode_result scan_one(struct scan *scan, struct vcpu *vcpu, uint32_t at, uint32_t room,
-                                   struct instruction *in)
+                                   bool may_cross, struct instruction *in)
 {
 	enum decode_result result = instruction_scan(scan->first + at, room - at, 32, in);
 
-	if (result == DECODE_TRUNCATED)
+	if (result == DECODE_TRUNCATED && may_cross)
 		result = scan_crossing(scan, vcpu, at, in);
 	if (result != DECODE_OK)
 		in->row = SCAN_ROW_UNDEFINED;
 	return result;
 }
 
-bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page)
+bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page,
+                const uint8_t *rules)
 {
 	uint32_t room = room_on_page(vcpu), end = room < BLOCK_GUEST_MAX ? room : BLOCK_GUEST_MAX;
-	uint32_t at = 0, count = 0;
+	uint32_t at = 0, count = 0, calls = 0;
 	enum decode_result result;
 	struct instruction *in;
 
@@ -80,13 +86,13 @@ bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *pa
 	scan->at[0] = 0;
 	do {
 		in = &scan->instructions[count];
-		result = scan_one(scan, vcpu, at, room, in);
+		result = scan_one(scan, vcpu, at, room, !calls, in);
 		if (result == DECODE_TRUNCATED)
 			break;
 		at += in->length;
 		scan->at[++count] = (uint8_t)at;
 	} while (result == DECODE_OK && at < end && count < BLOCK_INSTRUCTIONS_MAX &&
-	         !ends_block(in));
+	         !ends_block(in, rules, &calls));
 	scan->count = count;
 	scan->guest_size = at;
 	return count > 0;

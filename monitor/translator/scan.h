@@ -1,9 +1,10 @@
 /* The first pass: which guest instructions make a block.
  *
  * Decodes from one address on until control may go elsewhere, until an instruction that ends
- * blocks, or until enough is enough. A block lies on one page; only its last instruction may reach
- * into the next one. It judges nothing: what becomes of an instruction is for rules.c,
- * which has its place here. */
+ * blocks, or until enough is enough. Calls come back, so a few of them do not end it. A block lies
+ * on one page; only its last instruction may reach into the next one, and not behind a call, since
+ * it may never be fetched. It judges nothing: what becomes of an instruction is for rules.c, which
+ * has its place here. */
 #ifndef MONITOR_TRANSLATOR_SCAN_H
 #define MONITOR_TRANSLATOR_SCAN_H
 
@@ -34,8 +35,10 @@ struct scan {
 bool scan_find_page(struct vcpu *vcpu, gva_t at, struct scan_page *page);
 
 /* False when not even one instruction can be fetched whole. An encoding that is none counts as an
- * instruction, the last one, whose decoding is `undefined`. */
-bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page);
+ * instruction, the last one, whose decoding is `undefined`. `rules`, by row: what RULE_call is for
+ * does not end a block; NULL where it does. */
+bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page,
+                const uint8_t *rules);
 
 /* The row of an encoding that is none. */
 #define SCAN_ROW_UNDEFINED 0

@@ -9,7 +9,10 @@
 bool segment_mov(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool segment_pop(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 
-/* mov segment,loadable[ecx]: ES, DS or FS. ECX becomes what is loaded. */
+/* Whether it is a load that can do without the guest's ECX, and so can follow another one. */
+bool segment_shares_ecx(const struct instruction *in, enum rule rule);
+
+/* mov segment,loadable[ecx]. Behind GS, the window is not within reach. */
 void segment_give(struct emit *emit, unsigned int segment);
 
 static inline uint32_t segment_selector(unsigned int segment)

@@ -126,6 +126,11 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_sti] = inline_sti,
 };
 
+static bool is_load(uint8_t rule)
+{
+	return rule == RULE_mov_to_segment || rule == RULE_pop_segment;
+}
+
 static void emit_instruction(struct emit *emit, uint32_t n)
 {
 	const struct scan *scan = &emit->t->scan;
@@ -135,8 +140,11 @@ static void emit_instruction(struct emit *emit, uint32_t n)
 
 	emit->eip = emit->block->eip + scan->at[n];
 	emit->next = emit->block->eip + scan->at[n + 1];
+	emit->ecx_stays = is_load(rule) && n + 1 < scan->count &&
+	                  segment_shares_ecx(in + 1, (enum rule)scan->rules[n + 1]);
 	if (!emitters[rule](emit, in, bytes))
 		inline_callout(emit, in, bytes);
+	emit->ecx_away = emit->ecx_stays;
 	emit->hold = rule == RULE_sti;
 }
 
@@ -156,13 +164,15 @@ static uint32_t emit_piece(struct emit *emit, uint32_t n)
 	return end;
 }
 
-/* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. */
+/* Behind the last instruction: nothing where control has gone elsewhere, or has to be asked for. A
+ * call comes back there. */
 static bool goes_on(const struct scan *scan)
 {
 	const struct instruction *in = &scan->instructions[scan->count - 1];
 
 	return in->row != SCAN_ROW_UNDEFINED &&
-	       !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END));
+	       (scan->rules[scan->count - 1] == RULE_call ||
+	        !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)));
 }
 
 static void emit_block(struct translator *t, uint32_t number, uint32_t at)
@@ -280,6 +290,12 @@ static bool resume(const struct translator *t, const struct vcpu *vcpu, uint32_t
 	return true;
 }
 
+/* Where blocks are counted, or compared one by one, what is behind a call is another one. */
+static bool calls_end_blocks(const struct translator *t)
+{
+	return t->setup.count || t->setup.options.repeatable || t->setup.options.no_chaining;
+}
+
 static enum translator_answer find_or_make(struct translator *t, struct vcpu *vcpu,
                                            uint32_t *offset)
 {
@@ -291,7 +307,7 @@ static enum translator_answer find_or_make(struct translator *t, struct vcpu *vc
 		return TRANSLATOR_FETCH;
 	number = find(t, vcpu, &page);
 	if (number == BLOCK_NONE) {
-		if (!scan_block(&t->scan, vcpu, &page))
+		if (!scan_block(&t->scan, vcpu, &page, calls_end_blocks(t) ? NULL : t->rules))
 			return TRANSLATOR_FETCH;
 		if (is_full(t)) {
 			translator_flush(t);

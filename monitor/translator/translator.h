@@ -84,6 +84,12 @@ struct translator_setup {
 
 #define TRANSLATOR_BREAKPOINTS 3
 #define TRANSLATOR_EXPECTED    256
+/* Which places of a table are in use, while they are few. */
+struct translator_expected {
+	uint16_t places[TRANSLATOR_EXPECTED];
+	uint32_t count; /* one more than that when it may be any */
+};
+
 #define TRANSLATOR_SILENT_BITS 7
 #define TRANSLATOR_SILENT_SEEN 64
 
@@ -106,9 +112,8 @@ struct translator {
 	uint32_t generation; /* of flushes and code segments: a gate is good for one */
 
 	/* chain.c */
-	uint32_t miss, exit_indirect;           /* shared stubs */
-	uint16_t expected[TRANSLATOR_EXPECTED]; /* of window.jumps; */
-	uint32_t expected_count;                /* one more than that when it may be any */
+	uint32_t miss, exit_indirect; /* shared stubs */
+	struct translator_expected expected_jumps, expected_returns; /* of the window's tables */
 	uint32_t return_slowly, return_to_user, return_to_kernel;
 	uint32_t returns_kernel_cs; /* level.c: which of them are open */
 	bool returns_to_user;

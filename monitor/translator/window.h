@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define WINDOW_PAGE      4096
-#define WINDOW_RETURNS   256
+#define WINDOW_RETURNS   65536
 #define WINDOW_JUMPS     16384
 #define WINDOW_SELECTORS 6
 
@@ -47,9 +47,6 @@ struct translator_window {
 	 * when it has to be interpreted (TF, another IOPL). */
 	uint16_t popf_table[256];
 
-	/* Cache offsets, by the low byte of a return address. */
-	uint32_t returns[WINDOW_RETURNS];
-
 	uint32_t self;                 /* the selector of the window */
 	uint32_t stack;                /* that of ring 1's stack behind a gate */
 	uint32_t loading;              /* the guest's, that is being loaded */
@@ -60,7 +57,7 @@ struct translator_window {
 	uint32_t operand;              /* of an instruction that the host answers at once */
 	uint32_t product;              /* the middle of it is the hash of a target */
 
-	uint8_t rest_of_page[WINDOW_PAGE - 28 * 4 - 512 - WINDOW_RETURNS * 4];
+	uint8_t rest_of_page[WINDOW_PAGE - 28 * 4 - 512];
 
 	uint32_t interrupt_flag;
 	uint32_t lets_in; /* written by what lets interrupts in without that flag */
@@ -83,6 +80,10 @@ struct translator_window {
 
 	/* Cache offsets, by a hash of a target that is not expected where it is jumped to. */
 	uint32_t jumps[WINDOW_JUMPS];
+
+	/* Cache offsets, by the lower half of a return address: where the call that it belongs to
+	 * is gone on from. */
+	uint32_t returns[WINDOW_RETURNS];
 };
 
 _Static_assert(offsetof(struct translator_window, target) == 0x00, "as translated code has it");
@@ -90,14 +91,14 @@ _Static_assert(offsetof(struct translator_window, ecx) == 0x04, "as translated c
 _Static_assert(offsetof(struct translator_window, cr) == 0x10, "as translated code has it");
 _Static_assert(offsetof(struct translator_window, selectors) == 0x24, "as translated code has it");
 _Static_assert(offsetof(struct translator_window, popf_table) == 0x3C, "as translated code has it");
-_Static_assert(offsetof(struct translator_window, returns) == 0x23C, "as translated code has it");
 _Static_assert(offsetof(struct translator_window, interrupt_flag) == WINDOW_PAGE,
                "the flag has a page of its own");
 _Static_assert(offsetof(struct translator_window, returns_by_cs) == 3 * WINDOW_PAGE,
                "what is only read begins with a page");
 _Static_assert(sizeof(struct translator_window) == 4 * WINDOW_PAGE + WINDOW_FLAGS +
                                                            WINDOW_ALL_SELECTORS * sizeof(uint16_t) +
-                                                           WINDOW_JUMPS * sizeof(uint32_t),
+                                                           WINDOW_JUMPS * sizeof(uint32_t) +
+                                                           WINDOW_RETURNS * sizeof(uint32_t),
                "whole pages");
 
 #endif

@@ -29,4 +29,4 @@ def test_a_trace_has_every_block_beside_its_translation(tmp_path):
     assert subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
     text = log.read_text()
     block = text[text.index("translate: block ") :].partition("guest_main: ")[2].partition("block ")[0]
-    assert block.count(" call 0x") == 1 and " ; to " in block and "patched: " in text and "left out: " in text
+    assert block.count(" call 0x") >= 1 and " ; to " in block and "patched: " in text and "left out: " in text

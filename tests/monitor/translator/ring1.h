@@ -20,7 +20,7 @@
 #define RING1_GUEST_END  0x70000u
 #define RING1_CACHE      0x80000u
 #define RING1_CACHE_SIZE 0x30000u
-#define RING1_WINDOW     0xB0000u
+#define RING1_WINDOW     SMALL_RAM /* and more memory from there on */
 #define RING1_IDT        0xF4000u
 #define RING1_GDT        0xF5000u
 #define RING1_TASK       0xF6000u
@@ -30,15 +30,19 @@
 #define RING1_TWIN0    0xA1u
 #define RING1_TWIN3    0xA9u
 #define RING1_SELF     0xB1u
-#define RING1_COUNTERS 0xFA000u /* zeros, unless something is counted */
-#define RING1_COUNTED  1024u    /* blocks */
+#define RING1_COUNTERS (RING1_WINDOW + (uint32_t)sizeof(struct translator_window))
+#define RING1_COUNTED  1024u /* blocks */
 
 #define RING1_FOLLOW_MAX     5000
 #define RING1_HOST_MAX       100000
 #define RING1_INTERRUPTS_MAX 150
 
 struct ring1 {
-	struct small_machine machine; /* the translated guest, and ring 1 in the same memory */
+	struct small_machine machine; /* the translated guest, and ring 1 in the same memory, */
+	struct {                      /* which goes on here */
+		struct translator_window window;
+		uint32_t counters[RING1_COUNTED]; /* zeros, unless something is counted */
+	} beyond;
 	struct vcpu real;
 	struct translator t;
 	uint8_t *room;
@@ -51,6 +55,9 @@ struct ring1 {
 	uint8_t watched[RING1_GUEST_END / GUEST_PAGE_SIZE];
 	uint8_t copy[RING1_GUEST_END];
 };
+
+_Static_assert(offsetof(struct ring1, beyond) == offsetof(struct small_machine, ram) + SMALL_RAM,
+               "one piece of memory");
 
 static struct ring1 ring1;
 /* What is counted; NULL: nothing. */
@@ -127,7 +134,7 @@ static inline void ring1_start(const struct translator_options *options)
 	struct translator_setup setup = {
 	        .cache = ring1.machine.ram + RING1_CACHE,
 	        .cache_size = RING1_CACHE_SIZE,
-	        .window = (struct translator_window *)(void *)(ring1.machine.ram + RING1_WINDOW),
+	        .window = &ring1.beyond.window,
 	        .watch = ring1_watch,
 	        .vcpu = ring1_guest,
 	        .count = ring1_count,
@@ -138,6 +145,7 @@ static inline void ring1_start(const struct translator_options *options)
 	run_machine.vm.read_time = run_machine.vm.read_tsc = ring1_no_time;
 	memcpy(&ring1.machine, &run_machine, sizeof(run_machine));
 	ring1.machine.vm.ram = ring1.machine.ram;
+	ring1.machine.vm.ram_size = SMALL_RAM + sizeof(ring1.beyond);
 	ring1_guest->vm = &ring1.machine.vm;
 	linear_flush(ring1_guest, true);
 	ring1.host_max = RING1_HOST_MAX;

@@ -210,6 +210,33 @@ TEST(a_page_that_nobody_has_told_of)
 	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 4 + 0x10);
 }
 
+/* A function is called from a page that it maps elsewhere: it returns to what is there now. */
+TEST(a_return_to_a_page_that_is_mapped_elsewhere)
+{
+	struct vcpu *vcpu;
+
+	start();
+	vcpu = &run_machine.vm.vcpu;
+	run_paging(vcpu);
+	for (uint32_t page = 0; page < 256; page++)
+		run_change_page(vcpu, page * GUEST_PAGE_SIZE, BITS_DONE);
+	vcpu->registers[VCPU_EAX] = 0;
+	vcpu->registers[VCPU_ECX] = 4;
+	vcpu->registers[VCPU_EDI] = FAR_PAGE;
+	vcpu->registers[VCPU_EDX] = NEW_PAGE + BITS_DONE;
+	RUN_PUT(RUN_CODE, 0xFF, 0xD7, 0x49, 0x75, 0xFB, 0xF4); /* call edi; dec ecx; jnz; hlt */
+	/* cmp ecx,2; jne out; mov [the page's entry],edx; invlpg [edi]; out: ret */
+	RUN_PUT(RUN_CODE + 0x40, 0x83, 0xF9, 0x02, 0x75, 0x09, 0x89, 0x15);
+	small_put32(&run_machine, RUN_CODE + 0x47, RUN_TABLES + 0x1000 + FAR_PAGE / 4096 * 4);
+	RUN_PUT(RUN_CODE + 0x4B, 0x0F, 0x01, 0x3F, 0xC3);
+	/* call it; add eax,…; ret */
+	RUN_PUT(FAR_PAGE, 0xE8, 0x3B, 0x00, 0xFF, 0xFF, 0x83, 0xC0, 0x01, 0xC3);
+	RUN_PUT(NEW_PAGE, 0xE8, 0x3B, 0x00, 0xFF, 0xFF, 0x83, 0xC0, 0x10, 0xC3);
+	ring1_start(NULL);
+	ring1_run();
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 1 + 1 + 0x10 + 0x10);
+}
+
 #define STI_SIZE 11 /* mov dword gs:[interrupt_flag],… */
 
 /* A pending interrupt is taken where IF becomes 1, one instruction later; not in between. */

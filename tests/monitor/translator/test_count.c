@@ -11,6 +11,7 @@ static struct small_machine begun;
 static struct count_range ranges[RANGES];
 static struct count count;
 static uint32_t plain_runs[SEEN];
+static int64_t counted_runs[SEEN];
 static bool watching;          /* code is written */
 static bool plain_bytes[SEEN]; /* of instructions that have run */
 
@@ -35,14 +36,12 @@ static void run_plain(void)
 	}
 }
 
-static int64_t counted(uint32_t at)
+static void gather_counted(void)
 {
-	int64_t times = 0;
-
+	memset(counted_runs, 0, sizeof(counted_runs));
 	for (uint32_t i = 0; i < RANGES; i++)
-		if (ranges[i].from <= at && at < ranges[i].to)
-			times += ranges[i].times;
-	return times;
+		for (uint32_t at = ranges[i].from; at < ranges[i].to && at < SEEN; at++)
+			counted_runs[at] += ranges[i].times;
 }
 
 static void compare(void)
@@ -51,9 +50,10 @@ static void compare(void)
 
 	translator_count_collect(&ring1.t);
 	run_plain();
+	gather_counted();
 	for (uint32_t at = 0; at < SEEN; at++)
 		if (plain_runs[at] || !plain_bytes[at])
-			wrong += counted(at) != plain_runs[at];
+			wrong += counted_runs[at] != plain_runs[at];
 	CHECK_EQ(wrong, 0);
 	CHECK_EQ(count.lost, 0);
 }
@@ -62,7 +62,7 @@ static void run_once(const struct translator_options *options, uint64_t stop_at)
 {
 	run_machine = begun;
 	memset(ranges, 0, sizeof(ranges));
-	count = (struct count){.counters = (uint32_t *)(void *)(ring1.machine.ram + RING1_COUNTERS),
+	count = (struct count){.counters = ring1.beyond.counters,
 	                       .blocks = RING1_COUNTED,
 	                       .offset = RING1_COUNTERS - RING1_WINDOW,
 	                       .ranges = ranges,
@@ -140,7 +140,7 @@ TEST(code_that_is_written_counts_by_where_it_is)
 /* mov ecx,3; loop to itself; hlt: with a counter that is nearly full. */
 TEST(a_counter_stays_where_it_is_full)
 {
-	uint32_t *counters = (uint32_t *)(void *)(ring1.machine.ram + RING1_COUNTERS);
+	uint32_t *counters = ring1.beyond.counters;
 
 	run_start();
 	run_write(0xB9, 0x03, 0x00, 0x00, 0x00, 0xE2, 0xFE, 0xF4);
@@ -164,7 +164,7 @@ TEST(too_few_ranges_are_noticed)
 	run_write(0x40, 0x0F, 0xA2, 0x40, 0x0F, 0xA2, 0x40, 0x0F, 0xA2, 0xF4);
 	run_machine.vm.vcpu.registers[VCPU_EAX] = 0;
 	memset(ranges, 0, sizeof(ranges));
-	count = (struct count){.counters = (uint32_t *)(void *)(ring1.machine.ram + RING1_COUNTERS),
+	count = (struct count){.counters = ring1.beyond.counters,
 	                       .blocks = RING1_COUNTED,
 	                       .offset = RING1_COUNTERS - RING1_WINDOW,
 	                       .ranges = ranges,

@@ -71,19 +71,40 @@ TEST(a_jump_and_a_call)
 	          "block 00010000: 2 bytes, 1 instructions; 5 bytes at 0000e9\n"
 	          "  00010000 eb10             jmp 0x10012                    0000e9 e910ff0200             jmp 0x2fffe  ; to 00010012\n");
 	run_start();
-	run_write(0xE8, 0x10, 0x00, 0x00, 0x00);
+	run_write(0xE8, 0x10, 0x00, 0x00, 0x00, 0x40, 0xEB, 0xFE);
 	describe();
 	CHECK_STR(text,
-	          "block 00010000: 5 bytes, 1 instructions; 53 bytes at 0000e9\n"
+	          "block 00010000: 8 bytes, 3 instructions; 43 bytes at 0000e9\n"
 	          "  00010000 e810000000       call 0x10015                   0000e9 6805000100             push dword 0x10005\n"
-	          "                                                           0000ee 65c70550020000fe000000 mov dword [gs:0x250], 0xfe  ; returns\n"
-	          "                                                           0000f9 e900ff0200             jmp 0x2fffe  ; to 00010015\n"
-	          "                                                           0000fe 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
-	          "                                                           000105 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
-	          "                                                           00010b e305                   jecxz 0x112\n"
-	          "                                                           00010d e9eefeffff             jmp 0x0\n"
-	          "                                                           000112 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
-	          "                                                           000119 e9defe0200             jmp 0x2fffc  ; to 00010005\n");
+	          "                                                           0000ee e90bff0200             jmp 0x2fffe  ; to 00010015\n"
+	          "                                                           0000f3 658b0d00000000         mov ecx, [gs:0x0]  ; target\n"
+	          "                                                           0000fa 8d89fbfffeff           lea ecx, [ecx-0x10005]\n"
+	          "                                                           000100 e305                   jecxz 0x107\n"
+	          "                                                           000102 e9f9feffff             jmp 0x0\n"
+	          "                                                           000107 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "  00010005 40               inc eax                        00010e 40                     inc eax\n"
+	          "  00010006 ebfe             jmp 0x10006                    00010f e9e8fe0200             jmp 0x2fffc  ; to 00010006\n");
+}
+
+/* Two loads of segments share a way to ECX and back. */
+TEST(loads_of_segments)
+{
+	run_start();
+	run_write(0x8E, 0xD8, 0x0F, 0xA1, 0x40, 0xEB, 0xFE);
+	describe();
+	CHECK_STR(text,
+	          "block 00010000: 7 bytes, 4 instructions; 61 bytes at 0000e9\n"
+	          "  00010000 8ed8             mov ds, ax                     0000e9 65890d04000000         mov [gs:0x4], ecx  ; ecx\n"
+	          "                                                           0000f0 0fb7c8                 movzx ecx, ax\n"
+	          "                                                           0000f3 658e1c4d00400100       mov ds, [gs:ecx*2+0x14000]  ; loadable\n"
+	          "                                                           0000fb 65890d30000000         mov [gs:0x30], ecx  ; selectors\n"
+	          "  00010002 0fa1             pop fs                         000102 0fb70c24               movzx ecx, word [esp]\n"
+	          "                                                           000106 8d642404               lea esp, [esp+0x4]\n"
+	          "                                                           00010a 658e244d00400100       mov fs, [gs:ecx*2+0x14000]  ; loadable\n"
+	          "                                                           000112 65890d34000000         mov [gs:0x34], ecx  ; selectors\n"
+	          "                                                           000119 658b0d04000000         mov ecx, [gs:0x4]  ; ecx\n"
+	          "  00010004 40               inc eax                        000120 40                     inc eax\n"
+	          "  00010005 ebfe             jmp 0x10005                    000121 e9d8fe0200             jmp 0x2fffe  ; to 00010005\n");
 }
 
 /* The next page is zeros. */

@@ -230,6 +230,20 @@ TEST(deep_recursion_returns_to_the_same_place)
 	CHECK(ring1.exits <= 12);
 }
 
+/* Both return addresses end in 0005, and one place can be expected for such: call; jmp to the other
+ * call; dec ecx; jnz back; hlt. */
+TEST(two_calls_whose_returns_are_taken_for_each_other)
+{
+	start();
+	RUN_PUT(RUN_CODE, 0xE8, 0x0B, 0x00, 0x00, 0x00, 0xE9, 0xF6, 0xFF, 0x03, 0x00);
+	RUN_PUT(RUN_CODE + 0x10, 0x40, 0xC3); /* inc eax; ret */
+	RUN_PUT(RUN_CODE + 0x40000, 0xE8, 0x0B, 0x00, 0xFC, 0xFF, 0x49, 0x0F, 0x85, 0xF4, 0xFF,
+	        0xFB, 0xFF, 0xF4);
+	run_machine.vm.vcpu.registers[VCPU_ECX] = 20;
+	ring1_run_all_ways();
+	CHECK(ring1.exits <= 12);
+}
+
 /* A return address that nobody has pushed by a call. */
 TEST(a_return_to_another_place)
 {
