@@ -202,6 +202,9 @@ void invalidate_mark_mapped(struct translator *t, uint32_t number)
 /* A load of CR3 leaves global pages as they are, in a real translation buffer too. */
 static void note_control_registers(struct translator *t, const struct vcpu *vcpu)
 {
+	if (!((vcpu->cr0 ^ t->cr0) | (vcpu->cr3 ^ t->cr3) | (vcpu->cr4 ^ t->cr4)) &&
+	    vcpu->efer == t->efer)
+		return;
 	if (vcpu->cr0 != t->cr0 || vcpu->cr4 != t->cr4 || vcpu->efer != t->efer)
 		t->doubt_all = true;
 	if (vcpu->cr3 != t->cr3)
