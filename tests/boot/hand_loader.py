@@ -84,7 +84,7 @@ def boot(folder, magic, pieces, address=INFO, memory=128):
 
 def wait_for_the_end(machine, log):
     """Wrong information is refused before boot options are read: the machine halts, but stays on."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while machine.poll() is None:
         if log.exists() and re.search(r"ended reason=.*\n", log.read_text()):
             return

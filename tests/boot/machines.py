@@ -31,7 +31,7 @@ def boot(folder, options="", *arguments):
     log = folder / "log"
     done = subprocess.run(
         [RINGFENCE, "boot", "--timeout", "60", "--log", log, "--boot", options, *map(str, arguments)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=90)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     return Result(done.returncode, done.stdout.decode(errors="replace"),
                   log.read_text() if log.exists() else "")
 
@@ -46,7 +46,7 @@ def boot_menu(folder, menu, *files, memory="128M"):
     subprocess.run(
         ["qemu-system-i386", "-display", "none", "-no-reboot", "-m", memory, "-cpu", "max",
          "-cdrom", iso, "-serial", f"file:{console}", "-serial", f"file:{log}"],
-        check=True, timeout=60)
+        check=True, timeout=300)
     return Result(0, console.read_text(), log.read_text())
 
 
@@ -59,11 +59,11 @@ def screen(folder, *arguments, until):
          "-serial", f"file:{log}", "-monitor", "stdio", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (log.exists() and until in log.read_text()):
             assert time.monotonic() < deadline, f"the log never said {until}"
             time.sleep(0.05)
-        machine.communicate(f'pmemsave 0xb8000 4000 "{memory}"\nquit\n'.encode(), timeout=30)
+        machine.communicate(f'pmemsave 0xb8000 4000 "{memory}"\nquit\n'.encode(), timeout=120)
     finally:
         machine.kill()
     cells = memory.read_bytes()[::2].decode("cp437")

@@ -34,7 +34,7 @@ def test_each_allocation_may_fail():
     assert MORE_THAN_THERE_ARE not in failed, "there are more allocations than were tried"
 
 
-def until(log, words, seconds=60):
+def until(log, words, seconds=200):
     end = time.monotonic() + seconds
     while not (log.exists() and words in log.read_text(errors="replace")):
         assert time.monotonic() < end, f"never said {words}: {log.read_text(errors='replace')[-600:]}"
@@ -76,7 +76,7 @@ class Line:
             self.text += os.read(self.back, self.SMALLEST).decode(errors="replace")
         return self.text
 
-    def until(self, words, seconds=30):
+    def until(self, words, seconds=200):
         end = time.monotonic() + seconds
         while words not in self.read():
             assert time.monotonic() < end, f"the line never said {words}: {self.text[-600:]}"

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RINGFENCE = os.path.join(ROOT, "ringfence")
-TIMEOUT = 90
+TIMEOUT = 300
 
 # The machines underneath: which program, which processor model.
 QEMU = [("qemu", "max"), ("qemu", "qemu32"), ("qemu", "pentium3")]

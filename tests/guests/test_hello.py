@@ -2,8 +2,8 @@
 
 import os
 import re
+import resource
 import subprocess
-import time
 
 import pytest
 from conftest import NATIVE, QEMU, ROOT, Guest
@@ -25,10 +25,12 @@ def test_hello_starts_from_grub(one_of_each):
 
 
 def test_hello_is_quick_on_qemu():
-    start = time.monotonic()
+    """In time of the processor, of which others may want some as well."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     status, _ = Guest(QEMU[0] + (NATIVE,)).run("hello")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert status == 0
-    assert time.monotonic() - start < 2
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
 @pytest.mark.parametrize("command, protocol", [("multiboot", "Multiboot 1"), ("multiboot2", "Multiboot 2")])

@@ -13,7 +13,7 @@ def run_gdb(*commands, boot=()):
     words = " ".join(f'-ex "{command}"' for command in commands)
     done = subprocess.run([ROOT / "tools/gdb/start", "--gdb-args", f"-batch {words}", "--", *boot],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=60)
+                          stderr=subprocess.STDOUT, text=True, timeout=200)
     return done.stdout
 
 

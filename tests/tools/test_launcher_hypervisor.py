@@ -30,7 +30,7 @@ def test_a_large_guest_gets_room_for_records_of_its_memory():
 
 def boot(hypervisor, *arguments, command="boot"):
     words = [sys.executable, "-B", "-c", START, hypervisor, command, "--timeout", LIMIT, *arguments]
-    return subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True, timeout=90)
+    return subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
 
 
 @pytest.mark.parametrize("machine", [["--on", "qemu"], ["--on", "qemu", "--iso"], ["--on", "bochs"]])

@@ -81,9 +81,9 @@ def test_expect_without_a_match_is_a_failure(tmp_path):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_timeout(tmp_path, machine):
     kernel = assemble(tmp_path, "ending", "ENDING=halt_for_ever")
-    result = launch_native(kernel, "--on", machine, "--timeout", "2.5", "--expect", "never")
+    result = launch_native(kernel, "--on", machine, "--timeout", "5.5", "--expect", "never")
     assert result.returncode == 124
-    assert result.stderr == b"ringfence: --expect did not match within 2.5 seconds (--timeout)\n"
+    assert result.stderr == b"ringfence: --expect did not match within 5.5 seconds (--timeout)\n"
     assert result.stdout.startswith(HELLO)
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed")
 def test_the_page_is_up_to_date():
-    done = subprocess.run([ROOT / "tools" / "seventeen", "--check"], capture_output=True, text=True, timeout=110)
+    done = subprocess.run([ROOT / "tools" / "seventeen", "--check"], capture_output=True, text=True, timeout=390)
     assert done.returncode == 0, done.stderr
 
 
