@@ -42,6 +42,10 @@ static void on_descriptor_taken_out(struct vm *vm, uint16_t selector)
 
 	twins_taken_out(&translated->twins, selector);
 	user_gates_taken_out(&translated->gates, selector);
+	translated->code_is_listed &= (translated->code.selector & ~3u) != selector;
+	if ((translated->translator.returns_kernel_cs & ~3u) == selector)
+		translator_open_returns(&translated->translator, TRANSLATOR_RETURNS_SLOW,
+		                        translated->translator.returns_to_user);
 }
 
 static void watch_code(struct vcpu *vcpu, gpa_t page, bool on)
@@ -133,12 +137,26 @@ static bool returns_are_usual(const struct vcpu *vcpu)
 	       !(vcpu->debug[7] & EVENTS_DR7_ON);
 }
 
-static void open_returns(struct translated *translated, const struct vcpu *vcpu)
+/* A return to kernel code loads CS anew: only while the guest's table says what CS holds is that
+ * nothing. */
+static bool code_is_listed(struct translated *translated, struct vcpu *vcpu)
+{
+	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
+
+	if (translated->code_is_listed && translated->code.selector == cs->selector &&
+	    segments_hold_the_same(&translated->code, cs))
+		return true;
+	translated->code = *cs;
+	translated->code_is_listed = shadow_tables_list(vcpu, cs);
+	return translated->code_is_listed;
+}
+
+static void open_returns(struct translated *translated, struct vcpu *vcpu)
 {
 	uint32_t kernel_cs = TRANSLATOR_RETURNS_SLOW;
 	bool usual = returns_are_usual(vcpu);
 
-	if (usual && vcpu->cpl == 0)
+	if (usual && vcpu->cpl == 0 && code_is_listed(translated, vcpu))
 		kernel_cs = vcpu->segments[VCPU_CS].selector;
 	else if (usual && translated->gates.count)
 		kernel_cs = translated->gates.code.selector;

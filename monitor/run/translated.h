@@ -21,6 +21,8 @@ struct translated {
 	struct twins twins;
 	struct user_gates gates;
 	struct coverage coverage;
+	struct vcpu_segment_register code; /* the CS that was looked up last */
+	bool code_is_listed;               /* the guest's table says the same, and is watched */
 	bool interrupts; /* the stress option: leave translated code wherever it is */
 	bool has_looked; /* at the page fault that the guest world was left with */
 	struct answer_look look;

@@ -166,6 +166,28 @@ static void check_conformity(unsigned ring)
 	           SLOT, "call of code that is not present");
 }
 
+/* Returns by iret to itself in the slot's segment, until the descriptor, whose byte of rights is at
+ * the argument, is not present any more. */
+uint32_t slot_selector = SLOT;
+SNIPPET(return_until_absent, "movl slot_selector, %eax\n\t"
+                             "pushfl; pushl %eax; pushl $1f; iretl\n"
+                             "1: movl $3, %edx\n"
+                             "2: pushfl; pushl %eax; pushl $3f; iretl\n"
+                             "3: decl %edx; jnz 2b\n\t"
+                             "andb $0x7F, (%ecx)\n\t"
+                             "pushfl; pushl %eax; pushl $4f; iretl\n"
+                             "4: ljmp $8, $5f\n"
+                             "5:");
+_Static_assert(SEGMENT_CODE(0) == 8, "as the far jump back has it");
+
+static void check_return_to_what_is_no_longer_there(void)
+{
+	segment_set(SLOT, segment_make(0, 0xFFFFF, CODE, FLAG_BIG | FLAG_PAGES));
+	test_traps(catch_call(return_until_absent,
+	                      (uint32_t)(uintptr_t)&segment_table[SLOT >> 3].access),
+	           VECTOR_NP, SLOT, "iret to code that is not present any more");
+}
+
 void guest_main(const struct boot_info *boot)
 {
 	(void)boot;
@@ -179,5 +201,6 @@ void guest_main(const struct boot_info *boot)
 		check_use(ring);
 		check_conformity(ring);
 	}
+	check_return_to_what_is_no_longer_there();
 	test_end();
 }
