@@ -165,15 +165,15 @@ static void window_text(const struct instruction *in, char *text, size_t size)
 		const char *name;
 		size_t offset;
 	} fields[] = {
-	        FIELD(target),         FIELD(ecx),         FIELD(edx),
-	        FIELD(system_flags),   FIELD(cr),          FIELD(selectors),
-	        FIELD(popf_table),     FIELD(self),        FIELD(stack),
-	        FIELD(loading),        FIELD(new_flags),   FIELD(from_user),
-	        FIELD(fault_error),    FIELD(site),        FIELD(operand),
-	        FIELD(product),        FIELD(rest_of_page), FIELD(interrupt_flag),
-	        FIELD(lets_in),        FIELD(flag_again),  FIELD(returns_by_cs),
-	        FIELD(high_flags),     FIELD(user_flags),  FIELD(loadable),
-	        FIELD(jumps),          FIELD(returns),
+	        FIELD(target),       FIELD(ecx),          FIELD(edx),
+	        FIELD(system_flags), FIELD(cr),           FIELD(selectors),
+	        FIELD(popf_table),   FIELD(self),         FIELD(stack),
+	        FIELD(loading),      FIELD(new_flags),    FIELD(from_user),
+	        FIELD(fault_error),  FIELD(site),         FIELD(operand),
+	        FIELD(product),      FIELD(rest_of_page), FIELD(interrupt_flag),
+	        FIELD(lets_in),      FIELD(flag_again),   FIELD(returns_by_cs),
+	        FIELD(high_flags),   FIELD(user_flags),   FIELD(loadable),
+	        FIELD(jumps),        FIELD(returns),
 	};
 	size_t n = sizeof(fields) / sizeof(fields[0]);
 

@@ -80,7 +80,8 @@ static void compare_operand(struct emit *emit, const struct instruction *in, con
 		load_operand(emit, in, bytes);
 		EMIT(emit, 0x8D, 0x89); /* lea ecx,[ecx-predicted] */
 	} else {
-		EMIT(emit, 0x8D, (uint8_t)(0x88 | (in->modrm & 7))); /* lea ecx,[register-predicted] */
+		EMIT(emit, 0x8D,
+		     (uint8_t)(0x88 | (in->modrm & 7))); /* lea ecx,[register-predicted] */
 		if ((in->modrm & 7) == REGISTER_ESP)
 			EMIT(emit, 0x24);
 	}

@@ -112,7 +112,7 @@ struct translator {
 	uint32_t generation; /* of flushes and code segments: a gate is good for one */
 
 	/* chain.c */
-	uint32_t miss, exit_indirect; /* shared stubs */
+	uint32_t miss, exit_indirect;                                /* shared stubs */
 	struct translator_expected expected_jumps, expected_returns; /* of the window's tables */
 	uint32_t return_slowly, return_to_user, return_to_kernel;
 	uint32_t returns_kernel_cs; /* level.c: which of them are open */

@@ -95,10 +95,9 @@ _Static_assert(offsetof(struct translator_window, interrupt_flag) == WINDOW_PAGE
                "the flag has a page of its own");
 _Static_assert(offsetof(struct translator_window, returns_by_cs) == 3 * WINDOW_PAGE,
                "what is only read begins with a page");
-_Static_assert(sizeof(struct translator_window) == 4 * WINDOW_PAGE + WINDOW_FLAGS +
-                                                           WINDOW_ALL_SELECTORS * sizeof(uint16_t) +
-                                                           WINDOW_JUMPS * sizeof(uint32_t) +
-                                                           WINDOW_RETURNS * sizeof(uint32_t),
+_Static_assert(sizeof(struct translator_window) ==
+                       4 * WINDOW_PAGE + WINDOW_FLAGS + WINDOW_ALL_SELECTORS * sizeof(uint16_t) +
+                               WINDOW_JUMPS * sizeof(uint32_t) + WINDOW_RETURNS * sizeof(uint32_t),
                "whole pages");
 
 #endif
