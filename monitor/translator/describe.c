@@ -172,8 +172,8 @@ static void window_text(const struct instruction *in, char *text, size_t size)
 	        FIELD(fault_error),  FIELD(site),         FIELD(operand),
 	        FIELD(product),      FIELD(rest_of_page), FIELD(interrupt_flag),
 	        FIELD(lets_in),      FIELD(flag_again),   FIELD(returns_by_cs),
-	        FIELD(high_flags),   FIELD(user_flags),   FIELD(loadable),
-	        FIELD(jumps),        FIELD(returns),
+	        FIELD(high_flags),   FIELD(same_code),    FIELD(user_flags),
+	        FIELD(loadable),     FIELD(jumps),        FIELD(returns),
 	};
 	size_t n = sizeof(fields) / sizeof(fields[0]);
 

@@ -173,6 +173,14 @@ bool flow_call(struct emit *emit, const struct instruction *in, const uint8_t *b
 	return true;
 }
 
+/* With ECX away, to window.target. */
+static void go_back(struct emit *emit)
+{
+	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
+	EMIT_WINDOW(emit, target, 0x0F, 0xB7, 0x0D);  /* movzx ecx,word gs:[target] */
+	EMIT_WINDOW(emit, returns, 0xFF, 0x24, 0x8D); /* jmp gs:[returns+ecx*4] */
+}
+
 bool flow_ret(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)bytes;
@@ -187,9 +195,93 @@ bool flow_ret(struct emit *emit, const struct instruction *in, const uint8_t *by
 		EMIT(emit, 0x8D, 0xA4, 0x24); /* lea esp,[esp+immediate] */
 		emit_long(emit, in->immediate);
 	}
-	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	EMIT_WINDOW(emit, target, 0x0F, 0xB7, 0x0D);  /* movzx ecx,word gs:[target] */
-	EMIT_WINDOW(emit, returns, 0xFF, 0x24, 0x8D); /* jmp gs:[returns+ecx*4] */
+	go_back(emit);
+	return true;
+}
+
+#define INT              0xCD
+#define SLOW_SIZE        9 /* what emit_slow writes */
+#define SELECTORS        256u
+#define FAR_RET_FROM_ONE 19 /* from behind the second jecxz back to emit_slow's */
+
+/* The interpreter's, with ECX away. */
+static void emit_slow(struct emit *emit)
+{
+	emit_before(emit, RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit);
+	emit_before(emit, 0);
+	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+}
+
+/* movzx ecx,byte gs:[same_code+selector] */
+static void look_up_code(struct emit *emit, uint16_t selector)
+{
+	EMIT(emit, EMIT_GS, 0x0F, 0xB6, 0x0D);
+	emit_long(emit, (uint32_t)offsetof(struct translator_window, same_code) + selector);
+}
+
+/* Whether CS would stay as it is; `size` bytes follow, and then emit_slow. */
+static void check_code(struct emit *emit, uint16_t selector, uint8_t size)
+{
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	look_up_code(emit, selector);
+	EMIT(emit, 0xE3, size); /* jecxz slow */
+	EMIT_RESTORE_ECX(emit);
+}
+
+bool flow_far_jmp(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	if (in->second >= SELECTORS || !is_good_target(emit, in->immediate))
+		return false;
+	check_code(emit, in->second, 7 + BLOCK_JUMP_SIZE);
+	go(emit, in->immediate);
+	emit_slow(emit);
+	return true;
+}
+
+bool flow_far_call(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	if (in->second >= SELECTORS || !is_good_target(emit, in->immediate) ||
+	    !is_good_target(emit, emit->next))
+		return false;
+	check_code(emit, in->second, 7 + 7 + 5 + BLOCK_JUMP_SIZE);
+	emit_before(emit, 0);
+	EMIT_WINDOW(emit, selectors[SEGMENT_CS], 0xFF, 0x35); /* push dword gs:[cs] */
+	emit_before(emit, RECOVER_UNPUSH);
+	push_return(emit);
+	go(emit, in->immediate);
+	emit_slow(emit);
+	land_return(emit);
+	return true;
+}
+
+/* The selector that CS holds now is the one that is expected: the table says whether it still is
+ * when this runs. */
+bool flow_far_ret(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	uint16_t selector = code_segment(emit)->selector;
+
+	(void)in, (void)bytes;
+	if (selector >= SELECTORS || !may_go_anywhere(emit))
+		return false;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	EMIT(emit, 0x0F, 0xB7, 0x4C, 0x24, 0x04, 0x8D, 0x89); /* movzx ecx,word [esp+4] */
+	emit_long(emit, 0u - selector);                       /* lea ecx,[ecx-selector] */
+	EMIT(emit, 0xE3, SLOW_SIZE);                          /* jecxz 1f */
+	emit_slow(emit);
+	emit_before(emit, RECOVER_ECX);
+	look_up_code(emit, selector);                       /* 1: */
+	EMIT(emit, 0xE3, (uint8_t)(0u - FAR_RET_FROM_ONE)); /* jecxz slow */
+	EMIT_WINDOW(emit, target, 0x8F, 0x05);              /* pop dword gs:[target] */
+	emit_before(emit, RECOVER_ECX | RECOVER_UNPOP);
+	EMIT(emit, 0x8D, 0x64, 0x24, 0x04); /* lea esp,[esp+4] */
+	go_back(emit);
 	return true;
 }
 

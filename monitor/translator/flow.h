@@ -14,6 +14,9 @@ bool flow_jcc(struct emit *emit, const struct instruction *in, const uint8_t *by
 bool flow_loop(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool flow_call(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool flow_ret(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool flow_far_call(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool flow_far_jmp(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool flow_far_ret(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 
 /* The way on for a block that ends without a transfer. */
 void flow_on(struct emit *emit);

@@ -1,5 +1,6 @@
 #include "monitor/translator/level.h"
 
+#include "kernel/string.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
 #include "monitor/translator/segment.h"
@@ -165,8 +166,11 @@ void translator_open_returns(struct translator *t, uint32_t kernel_cs, bool user
 	t->returns_to_user = user;
 	for (unsigned int byte = 0; byte < 256; byte++)
 		ways[byte] = user && (byte & USER) == USER ? t->return_to_user : t->return_slowly;
-	if (kernel_cs != TRANSLATOR_RETURNS_SLOW)
-		ways[kernel_cs] = t->return_to_kernel;
+	memset(t->setup.window->same_code, false, sizeof(t->setup.window->same_code));
+	if (kernel_cs == TRANSLATOR_RETURNS_SLOW)
+		return;
+	ways[kernel_cs] = t->return_to_kernel;
+	t->setup.window->same_code[kernel_cs] = true;
 }
 
 /* The stack is the window's: through SS it is reached before GS is. */

@@ -21,6 +21,7 @@
 #define BETTER_jmp    , RULE_jmp
 #define BETTER_call   , RULE_call
 #define BETTER_ret    , RULE_ret
+#define BETTER_retf   , RULE_far_ret
 #define BETTER_loop   , RULE_loop
 #define BETTER_loope  , RULE_loop
 #define BETTER_loopne , RULE_loop
@@ -117,6 +118,20 @@ static bool uses_taken_segment(const struct instruction *in, const struct opcode
 	       (in->memory.segment == SEGMENT_GS || in->memory.segment == SEGMENT_CS);
 }
 
+/* Only what has offset and selector in itself, or on the stack. */
+static enum rule choose_far(const struct instruction *in, const struct opcode *opcode, bool all)
+{
+	enum rule rule = (enum rule)better[in->row];
+
+	if (in->operand_size == 2 || all)
+		return RULE_callout;
+	if (rule == RULE_far_ret)
+		return opcode->operand_count ? RULE_callout : rule;
+	if (opcode->operands[0] != OPERAND_Ap)
+		return RULE_callout;
+	return rule == RULE_call ? RULE_far_call : RULE_far_jmp;
+}
+
 /* SS is rare, and holds interrupts off. */
 static enum rule choose_load(const struct instruction *in, const struct opcode *opcode, bool all)
 {
@@ -170,6 +185,8 @@ static enum rule decide(const struct translator_options *options, const struct i
 		return RULE_callout;
 	if (better[in->row] == RULE_iret)
 		return options->all_memory_callout ? RULE_callout : RULE_iret;
+	if (opcode->class & CLASS_SEGMENT && opcode->class & CLASS_CONTROL)
+		return choose_far(in, opcode, options->all_memory_callout);
 	if (opcode->class & CLASS_SEGMENT)
 		return choose_load(in, opcode, options->all_memory_callout);
 	if (opcode->class & CLASS_IO ||

@@ -28,6 +28,12 @@ void rules_start(struct translator *t);
 /* For each instruction of a scanned block: the rule stands beside it. */
 void rules_choose(const struct translator *t, struct scan *scan);
 
+/* What does it pushes where to come back to. */
+static inline bool rules_comes_back(enum rule rule)
+{
+	return rule == RULE_call || rule == RULE_far_call;
+}
+
 /* For whoever compares: whether translated code leaves this one to the interpreter in any case. */
 bool rules_is_callout(const struct translator *t, const struct instruction *in);
 

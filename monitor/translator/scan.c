@@ -56,7 +56,7 @@ static bool ends_block(const struct instruction *in, const uint8_t *rules, uint3
 {
 	if (!(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)))
 		return false;
-	return !rules || rules[in->row] != RULE_call || in->operand_size == 2 ||
+	return !rules || !rules_comes_back((enum rule)rules[in->row]) || in->operand_size == 2 ||
 	       ++*calls > BLOCK_CALLS_MAX;
 }
 

@@ -35,8 +35,8 @@ struct scan {
 bool scan_find_page(struct vcpu *vcpu, gva_t at, struct scan_page *page);
 
 /* False when not even one instruction can be fetched whole. An encoding that is none counts as an
- * instruction, the last one, whose decoding is `undefined`. `rules`, by row: what RULE_call is for
- * does not end a block; NULL where it does. */
+ * instruction, the last one, whose decoding is `undefined`. `rules`, by row: what comes back does
+ * not end a block; NULL where it does. */
 bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page,
                 const uint8_t *rules);
 

@@ -108,6 +108,9 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_cli] = inline_cli,
         [RULE_copy_bare] = inline_copy_bare,
         [RULE_copy_settled] = inline_copy_settled,
+        [RULE_far_call] = flow_far_call,
+        [RULE_far_jmp] = flow_far_jmp,
+        [RULE_far_ret] = flow_far_ret,
         [RULE_iret] = level_iret,
         [RULE_jcc] = flow_jcc,
         [RULE_jmp] = flow_jmp,
@@ -171,7 +174,7 @@ static bool goes_on(const struct scan *scan)
 	const struct instruction *in = &scan->instructions[scan->count - 1];
 
 	return in->row != SCAN_ROW_UNDEFINED &&
-	       (scan->rules[scan->count - 1] == RULE_call ||
+	       (rules_comes_back((enum rule)scan->rules[scan->count - 1]) ||
 	        !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)));
 }
 
@@ -345,14 +348,16 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 	return answer;
 }
 
-/* Where the block goes on behind a callout: its own next entry, if that begins right there. */
+/* Where the block goes on behind a callout: its own next entry, if that begins right there, and not
+ * in the middle of something. */
 static void note_resumption(struct translator *t, const struct block *block,
                             const struct block_entry *entry, uint32_t offset)
 {
 	const struct block_entry *next = entry + 1;
 
 	if (entry->kind & RECOVER_STUB || block->dead ||
-	    next == &t->map[block->map] + block->map_count || block->host + next->host != offset)
+	    next == &t->map[block->map] + block->map_count || block->host + next->host != offset ||
+	    next->kind & RECOVER_ECX)
 		return;
 	t->resume_block = (uint32_t)(block - t->blocks);
 	t->resume_offset = offset;

@@ -70,7 +70,9 @@ struct translator_window {
 	uint32_t returns_by_cs[256];
 	/* Whether iret to kernel code is for us, by bits 16 to 23 of the image of the flags. */
 	uint8_t high_flags[256];
-	uint8_t rest_of_tables[WINDOW_PAGE - 256 * 4 - 256];
+	/* Whether loading CS with a selector below 256 changes nothing. */
+	uint8_t same_code[256];
+	uint8_t rest_of_tables[WINDOW_PAGE - 256 * 4 - 2 * 256];
 
 	/* The same for user code, by bits 8 to 23. */
 	uint8_t user_flags[WINDOW_FLAGS];

@@ -166,26 +166,41 @@ static void check_conformity(unsigned ring)
 	           SLOT, "call of code that is not present");
 }
 
-/* Returns by iret to itself in the slot's segment, until the descriptor, whose byte of rights is at
- * the argument, is not present any more. */
-uint32_t slot_selector = SLOT;
-SNIPPET(return_until_absent, "movl slot_selector, %eax\n\t"
-                             "pushfl; pushl %eax; pushl $1f; iretl\n"
-                             "1: movl $3, %edx\n"
-                             "2: pushfl; pushl %eax; pushl $3f; iretl\n"
-                             "3: decl %edx; jnz 2b\n\t"
-                             "andb $0x7F, (%ecx)\n\t"
-                             "pushfl; pushl %eax; pushl $4f; iretl\n"
-                             "4: ljmp $8, $5f\n"
-                             "5:");
-_Static_assert(SEGMENT_CODE(0) == 8, "as the far jump back has it");
+/* Each goes on in the slot's segment in one way, again and again, until its descriptor, whose byte
+ * of rights is at the argument, is not present any more. */
+#define GO_ON_UNTIL_ABSENT(name, go)          \
+	SNIPPET(name, "ljmp $0x60, $1f\n"     \
+	              "8: lret\n"             \
+	              "1: movl $3, %edx\n"    \
+	              "2: " go "decl %edx\n"  \
+	              "jnz 2b\n"              \
+	              "testb $0x80, (%ecx)\n" \
+	              "jz 7f\n"               \
+	              "andb $0x7F, (%ecx)\n"  \
+	              "movl $1, %edx\n"       \
+	              "jmp 2b\n"              \
+	              "7: ljmp $8, $9f\n"     \
+	              "9:")
+_Static_assert(SLOT == 0x60 && SEGMENT_CODE(0) == 8, "as the snippets have it");
+GO_ON_UNTIL_ABSENT(return_until_absent, "pushfl; pushl $0x60; pushl $3f; iretl; 3:");
+GO_ON_UNTIL_ABSENT(return_far_until_absent, "pushl $0x60; pushl $3f; lret; 3:");
+GO_ON_UNTIL_ABSENT(jump_until_absent, "ljmp $0x60, $3f; 3:");
+GO_ON_UNTIL_ABSENT(call_until_absent, "lcall $0x60, $8b;");
 
-static void check_return_to_what_is_no_longer_there(void)
+static void check_until_absent(catch_function *go_on, const char *what)
 {
+	uint32_t rights = (uint32_t)(uintptr_t)&segment_table[SLOT >> 3].access;
+
 	segment_set(SLOT, segment_make(0, 0xFFFFF, CODE, FLAG_BIG | FLAG_PAGES));
-	test_traps(catch_call(return_until_absent,
-	                      (uint32_t)(uintptr_t)&segment_table[SLOT >> 3].access),
-	           VECTOR_NP, SLOT, "iret to code that is not present any more");
+	test_traps(catch_call(go_on, rights), VECTOR_NP, SLOT, what);
+}
+
+static void check_code_that_is_no_longer_there(void)
+{
+	check_until_absent(return_until_absent, "iret to code that is not present any more");
+	check_until_absent(return_far_until_absent, "far return to such");
+	check_until_absent(jump_until_absent, "far jump to such");
+	check_until_absent(call_until_absent, "far call of such");
 }
 
 void guest_main(const struct boot_info *boot)
@@ -201,6 +216,6 @@ void guest_main(const struct boot_info *boot)
 		check_use(ring);
 		check_conformity(ring);
 	}
-	check_return_to_what_is_no_longer_there();
+	check_code_that_is_no_longer_there();
 	test_end();
 }

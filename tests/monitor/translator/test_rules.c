@@ -244,6 +244,32 @@ TEST(two_calls_whose_returns_are_taken_for_each_other)
 	CHECK(ring1.exits <= 12);
 }
 
+/* Far, with CS staying as it is: call to retf, in a loop; jmp; and where another segment is meant.
+ */
+TEST(far_transfers_to_the_same_segment)
+{
+	start();
+	RUN_PUT(RUN_CODE, 0x9A, 0x20, 0x00, 0x01, 0x00, RUN_CODE0, 0x00, 0x49, 0x75, 0xF6, 0xEA,
+	        0x30, 0x00, 0x01, 0x00, RUN_CODE0, 0x00);
+	RUN_PUT(RUN_CODE + 0x20, 0x40, 0xCB); /* inc eax; retf */
+	RUN_PUT(RUN_CODE + 0x30, 0x43, 0xF4); /* inc ebx; hlt */
+	run_machine.vm.vcpu.registers[VCPU_ECX] = 20;
+	ring1_run_all_ways();
+	CHECK_EQ(ring1.callouts, 1);
+}
+
+TEST(far_transfers_to_another_segment)
+{
+	start();
+	/* call to what is absent: the handler halts */
+	RUN_PUT(RUN_CODE, 0x9A, 0x20, 0x00, 0x01, 0x00, 0x48, 0x00, 0xF4);
+	ring1_run_all_ways();
+	start();
+	/* push a selector of ring 3 and an address, retf */
+	RUN_PUT(RUN_CODE, 0x6A, RUN_DATA0, 0x68, 0x20, 0x00, 0x01, 0x00, 0xCB, 0xF4);
+	ring1_run_all_ways();
+}
+
 /* A return address that nobody has pushed by a call. */
 TEST(a_return_to_another_place)
 {
