@@ -184,6 +184,7 @@ struct vcpu {
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
 	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries that a load of CR3 empties */
 	uint32_t tlb_listed_count;
+	bool tlb_has_global;                      /* the others are all listed */
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
 	/* Of anything: who remembers a translation looks whether it moved. Of those by invlpg, and
 	 * the last of these. */

@@ -185,6 +185,7 @@ TEST(efer_has_one_bit_and_flushes)
 		                : write_refused(vcpu, 0xC0000080, 1ull << bit));
 	vcpu->tlb[1] = (struct vcpu_tlb_entry){.tag = 0x1001, .global = true, .listed = true};
 	vcpu->tlb_listed[vcpu->tlb_listed_count++] = 1;
+	vcpu->tlb_has_global = true;
 	CHECK_EQ(msr_after(vcpu, 0xC0000080, 0), 0);
 	CHECK_EQ(vcpu->tlb[1].tag, 0);
 }
