@@ -64,7 +64,9 @@ static bool may_be_done(void *owner, const struct instruction *in)
 
 	if (rules_is_callout(lockstep->translator, in))
 		return false;
-	lockstep->cut_short |= is_too_long(lockstep, in);
+	/* What becomes of an undefined flag is not compared: it must not become a value. */
+	lockstep->cut_short |=
+	        is_too_long(lockstep, in) || opcode->flags_read & lockstep->undefined;
 	if (lockstep->cut_short)
 		return false;
 	lockstep->class = opcode->class;

@@ -49,7 +49,7 @@ struct lockstep {
 	bool pushes, uses_unit;
 	bool no_limits;       /* the processor does not enforce those of segments */
 	bool has_enough;      /* it might have gone on */
-	bool cut_short;       /* there was no room to go on */
+	bool cut_short;       /* no room to go on, or a flag is read that is undefined */
 	bool is_beyond_limit; /* the interpreter found what the processor does not */
 };
 

@@ -205,4 +205,21 @@ TEST(undefined_flags_are_not_looked_at)
 	lockstep_gone();
 }
 
+/* Behind the jump the first run ends: OF of a shift by two is nobody's.
+ *
+ * shl eax,2; jmp +0; pushf; pop ebx; hlt */
+TEST(an_undefined_flag_is_not_read_in_the_run_that_left_it)
+{
+	start();
+	run_write(0xC1, 0xE0, 0x02, 0xEB, 0x00, 0x9C, 0x5B, 0xF4);
+	lockstep_here();
+	ring1_dispatch();
+	CHECK_EQ(lockstep.count, 3);
+	CHECK(lockstep.cut_short);
+	CHECK_EQ(ring1_guest->eip, RUN_CODE + 5);
+	ring1_run();
+	CHECK_STR(lockstep_problem, "");
+	lockstep_gone();
+}
+
 UNIT_MAIN
