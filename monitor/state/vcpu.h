@@ -160,7 +160,8 @@ struct vcpu {
 	/* cpu/identity.c */
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t tsc_offset;
+	uint64_t tsc_offset;          /* of the guest's counter from the real one, */
+	uint64_t tsc_adjust;          /* and what of it the guest has made */
 	uint8_t machine_check_status; /* written and read back; nothing ever sets it */
 	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
