@@ -6,11 +6,12 @@
 #include "monitor/state/fault.h"
 #include "monitor/state/vm.h"
 
-#define LAST_BASIC_LEAF 1u
+#define LAST_BASIC_LEAF 7u /* it alone has parts, by ECX; there is but one */
 #define SIGNATURE_LEAF  1u
 
 #define MSR_TSC          0x10u
 #define MSR_APIC_BASE    0x1Bu
+#define MSR_TSC_ADJUST   0x3Bu
 #define MSR_MICROCODE    0x8Bu
 #define MSR_SYSENTER_CS  0x174u
 #define MSR_SYSENTER_ESP 0x175u
@@ -107,9 +108,11 @@ static bool is_offered(const struct vcpu *vcpu, enum identity_feature feature)
 void identity_cpuid(struct vcpu *vcpu)
 {
 	struct leaf leaf = find_leaf(vcpu->registers[VCPU_EAX]);
+	bool is_part = leaf.number != LAST_BASIC_LEAF || !vcpu->registers[VCPU_ECX];
 
 	for (unsigned int i = 0; i < IDENTITY_FEATURES; i++)
-		if (features[i].leaf == leaf.number && is_offered(vcpu, (enum identity_feature)i))
+		if (is_part && features[i].leaf == leaf.number &&
+		    is_offered(vcpu, (enum identity_feature)i))
 			leaf.registers[features[i].reg] |= 1u << features[i].bit;
 	vcpu->registers[VCPU_EAX] = leaf.registers[LEAF_eax];
 	vcpu->registers[VCPU_EBX] = leaf.registers[LEAF_ebx];
@@ -147,6 +150,9 @@ bool identity_read_msr(struct vcpu *vcpu, uint32_t number, uint64_t *value)
 		return true;
 	case MSR_APIC_BASE:
 		return read_apic_base(vcpu, value);
+	case MSR_TSC_ADJUST:
+		*value = vcpu->tsc_adjust;
+		return true;
 	case MSR_MICROCODE:
 		*value = 0;
 		return true;
@@ -214,11 +220,21 @@ static bool write_efer(struct vcpu *vcpu, uint64_t value)
 	return true;
 }
 
+/* By either of two registers, and the second one tells how far in all. */
+static void move_tsc(struct vcpu *vcpu, uint64_t by)
+{
+	vcpu->tsc_offset += by;
+	vcpu->tsc_adjust += by;
+}
+
 bool identity_write_msr(struct vcpu *vcpu, uint32_t number, uint64_t value)
 {
 	switch (number) {
 	case MSR_TSC:
-		vcpu->tsc_offset = value - vcpu->vm->read_tsc(vcpu->vm);
+		move_tsc(vcpu, value - vcpu->vm->read_tsc(vcpu->vm) - vcpu->tsc_offset);
+		return true;
+	case MSR_TSC_ADJUST:
+		move_tsc(vcpu, value - vcpu->tsc_adjust);
 		return true;
 	case MSR_APIC_BASE:
 		return write_apic_base(vcpu, value);

@@ -13,6 +13,9 @@
 #define EXECUTE_RIGHTS (LINEAR_EXECUTE | LINEAR_EXECUTE << LINEAR_USER_SHIFT)
 #define WRITE_RIGHTS   (LINEAR_WRITE | LINEAR_WRITE << LINEAR_USER_SHIFT)
 
+/* With a journal: it may be written, but not where it is. */
+#define NOTED_SHIFT (2 * LINEAR_USER_SHIFT)
+
 /* The part of an access that lies in one page. */
 struct piece {
 	gpa_t at;
@@ -44,25 +47,36 @@ static void remember(struct vcpu *vcpu, gva_t at, const struct page_walk *found)
 {
 	uint32_t region = at.value >> LARGE_SHIFT;
 	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
+	/* What is taken back is soon flushed as a whole. */
+	bool global = found->global && !vcpu->vm->journal;
 
-	if (!entry->listed && !found->global)
+	if (!entry->listed && !global)
 		vcpu->tlb_listed[vcpu->tlb_listed_count++] = (uint16_t)(entry - vcpu->tlb);
+	vcpu->tlb_has_global |= global;
 	*entry = (struct vcpu_tlb_entry){
 	        .tag = linear_tag(at),
 	        .rights = rights_of(vcpu, found),
-	        .global = found->global,
-	        .listed = entry->listed || !found->global,
+	        .global = global,
+	        .listed = entry->listed || !global,
 	        .page = found->page.value,
 	        .ram = guest_memory_page(vcpu->vm, found->page),
 	};
 	if (watchpoints_are_on(vcpu) && watchpoints_touch_page(vcpu, at))
 		entry->rights &= EXECUTE_RIGHTS;
+	if (vcpu->vm->journal)
+		entry->rights |= (uint16_t)((entry->rights & WRITE_RIGHTS) << NOTED_SHIFT);
 	if (watch_is_watched(vcpu->vm, found->page) || vcpu->vm->journal)
 		entry->rights &= (uint16_t)~WRITE_RIGHTS;
 	else if ((entry->rights & WRITE_RIGHTS) && entry->ram)
 		watch_note_buffered(vcpu->vm, found->page);
 	if (found->large)
 		vcpu->tlb_large[region / 32] |= 1u << region % 32;
+}
+
+static bool is_known(const struct vcpu_tlb_entry *entry, gva_t at, unsigned int right)
+{
+	return entry->tag == linear_tag(at) &&
+	       entry->rights & (right | (right & WRITE_RIGHTS) << NOTED_SHIFT);
 }
 
 /* The entry for a page and a right; NULL when the walk fails, without a fault raised. */
@@ -72,7 +86,7 @@ static const struct vcpu_tlb_entry *look_up(struct vcpu *vcpu, gva_t at, unsigne
 	struct vcpu_tlb_entry *entry = linear_entry(vcpu, at);
 	struct page_walk found;
 
-	if (entry->tag == linear_tag(at) && (entry->rights & linear_right(vcpu, right, as)))
+	if (is_known(entry, at, linear_right(vcpu, right, as)))
 		return entry;
 	if (!page_walk(vcpu, at, walk_access(vcpu, right, as), &found, error))
 		return NULL;
@@ -319,13 +333,15 @@ static void flush_all(struct vcpu *vcpu)
 	for (uint32_t i = 0; i < VCPU_TLB_SIZE; i++)
 		forget(&vcpu->tlb[i]);
 	memset(vcpu->tlb_large, 0, sizeof(vcpu->tlb_large));
+	vcpu->tlb_has_global = false;
 }
 
-/* Between two loads of CR3 little is filled that is not global. */
+/* Between two loads of CR3 little is filled that is not global; in lockstep, which flushes twice a
+ * block, little is filled at all. */
 void linear_flush(struct vcpu *vcpu, bool globals_too)
 {
 	vcpu->flushes++;
 	flush_listed(vcpu);
-	if (globals_too)
+	if (globals_too && vcpu->tlb_has_global)
 		flush_all(vcpu);
 }

@@ -170,7 +170,7 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
 
 	x86_disable_interrupts();
 	*interrupted = interrupts_seen() != seen;
-	if (*interrupted && !is_in_lockstep(machine)) {
+	if (*interrupted && !(offset && is_in_lockstep(machine))) {
 		x86_enable_interrupts();
 		return;
 	}
@@ -186,8 +186,8 @@ static void enter(struct machine *machine, const uint32_t *offset, uint32_t seen
 }
 
 /* False when the kernel's next instruction is none for the cache. In lockstep the interpreter may
- * have taken longer than from one interrupt to the next: the block runs all the same, the chips
- * come after it. */
+ * have taken longer than from one interrupt to the next: translated code runs all the same, as it
+ * comes back soon; the chips come after it. */
 static bool run_kernel(struct machine *machine, uint32_t seen, bool *interrupted)
 {
 	uint64_t blocks = statistics[STATISTIC_blocks_translated];

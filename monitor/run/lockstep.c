@@ -7,6 +7,7 @@
 #include "monitor/instructions/interpret.h"
 #include "monitor/memory/linear.h"
 #include "monitor/state/fault.h"
+#include "monitor/translator/limit.h"
 
 /* What an instruction of the interpreter may change, the unit and the buffer apart. */
 #define KEPT offsetof(struct vcpu, fpu)
@@ -40,10 +41,9 @@ static bool is_of_unit(const struct opcode *opcode)
 }
 
 /* Flags stay undefined until they are written for certain: a shift by zero writes none. */
-static void note_flags(struct lockstep *lockstep, const struct instruction *in)
+static void note_flags(struct lockstep *lockstep, const struct instruction *in,
+                       const struct opcode *opcode)
 {
-	const struct opcode *opcode = instruction_opcode(in);
-
 	if (!(opcode->properties & PROPERTY_KEEPS) && in->repeat == REPEAT_NONE)
 		lockstep->undefined &= ~(uint32_t)opcode->flags_written;
 	lockstep->undefined |= opcode->flags_undefined;
@@ -60,21 +60,24 @@ static bool is_too_long(const struct lockstep *lockstep, const struct instructio
 static bool may_be_done(void *owner, const struct instruction *in)
 {
 	struct lockstep *lockstep = owner;
+	const struct opcode *opcode = instruction_opcode(in);
 
 	if (rules_is_callout(lockstep->translator, in))
 		return false;
-	lockstep->cut_short |= is_too_long(lockstep, in);
+	/* What becomes of an undefined flag is not compared: it must not become a value. */
+	lockstep->cut_short |=
+	        is_too_long(lockstep, in) || opcode->flags_read & lockstep->undefined;
 	if (lockstep->cut_short)
 		return false;
-	lockstep->class = instruction_opcode(in)->class;
-	lockstep->pushes = instruction_opcode(in)->properties & PROPERTY_PUSH;
-	lockstep->uses_unit = is_of_unit(instruction_opcode(in));
+	lockstep->class = opcode->class;
+	lockstep->pushes = opcode->properties & PROPERTY_PUSH;
+	lockstep->uses_unit = is_of_unit(opcode);
 	if (lockstep->uses_unit && !lockstep->unit_count) {
 		lockstep->settle();
 		memcpy(lockstep->units[lockstep->unit_count++],
 		       lockstep->translator->setup.vcpu->fpu, LOCKSTEP_UNIT_SIZE);
 	}
-	note_flags(lockstep, in);
+	note_flags(lockstep, in, opcode);
 	return true;
 }
 
@@ -119,12 +122,24 @@ static bool has_room(struct lockstep *lockstep)
 	return !lockstep->cut_short;
 }
 
+/* Behind a transfer the translator begins another block. It also does so where a page ends, or when
+ * a block is large enough: those are not counted here, for one too few is right as well. */
+static bool goes_on(struct lockstep *lockstep, const struct vcpu *vcpu)
+{
+	if (vcpu->cpl != 0 || vcpu->eflags & VCPU_EFLAGS_TF)
+		return false;
+	if (lockstep->class & (CLASS_CONTROL | CLASS_END))
+		lockstep->ends++;
+	lockstep->has_enough = lockstep->ends == LOCKSTEP_BLOCKS;
+	return !lockstep->has_enough;
+}
+
 /* False when the interpreter is to go no further. */
-static bool do_one(struct lockstep *lockstep, struct vcpu *vcpu, const struct block *block)
+static bool do_one(struct lockstep *lockstep, struct vcpu *vcpu)
 {
 	uint32_t journal = lockstep->journal.count;
 
-	if (vcpu->eip - block->eip >= block->guest_size || !has_room(lockstep))
+	if (!has_room(lockstep))
 		return false;
 	lockstep->class = CLASS_INNOCUOUS;
 	if (!interpret_rehearse(vcpu, may_be_done, lockstep) || lockstep->journal.refused) {
@@ -136,7 +151,7 @@ static bool do_one(struct lockstep *lockstep, struct vcpu *vcpu, const struct bl
 		return false;
 	}
 	note_state(lockstep, vcpu);
-	return !(lockstep->class & (CLASS_CONTROL | CLASS_END)) && !(vcpu->eflags & VCPU_EFLAGS_TF);
+	return goes_on(lockstep, vcpu);
 }
 
 /* Only what is in the buffer is decoded fast. */
@@ -150,9 +165,9 @@ static void find_code(struct vcpu *vcpu)
 static void begin(struct lockstep *lockstep, struct vcpu *vcpu)
 {
 	lockstep->count = lockstep->unit_count = lockstep->segments_count = 0;
-	lockstep->undefined = 0;
+	lockstep->undefined = lockstep->ends = 0;
 	lockstep->uses_unit = lockstep->pushes = lockstep->cut_short = false;
-	lockstep->is_beyond_limit = false;
+	lockstep->is_beyond_limit = lockstep->has_enough = false;
 	lockstep->journal.count = 0;
 	lockstep->journal.refused = lockstep->journal.full = false;
 	note_state(lockstep, vcpu);
@@ -175,20 +190,30 @@ static void end(struct lockstep *lockstep, struct vcpu *vcpu)
 	memcpy(vcpu->fpu, lockstep->units[0], LOCKSTEP_UNIT_SIZE);
 }
 
+/* Where the interpreter could not go on translated code can, and may not: a block of it has no more
+ * ends than one. Otherwise the way it has come ends by itself, within the next block. */
+static uint32_t ends_allowed(const struct lockstep *lockstep)
+{
+	bool is_open = lockstep->has_enough || lockstep->cut_short || lockstep->is_beyond_limit;
+
+	return lockstep->ends + !is_open;
+}
+
 void lockstep_rehearse(struct lockstep *lockstep, struct vcpu *vcpu, uint32_t offset)
 {
-	const struct block *block = translator_find_block(lockstep->translator, offset);
+	bool is_code = translator_find_block(lockstep->translator, offset);
 	uint32_t flushes = vcpu->flushes;
 	uint8_t kept[KEPT];
 
 	memcpy(kept, vcpu, KEPT);
 	begin(lockstep, vcpu);
-	while (block && do_one(lockstep, vcpu, block))
+	while (is_code && do_one(lockstep, vcpu))
 		;
 	memcpy(vcpu, kept, KEPT);
 	end(lockstep, vcpu);
 	/* Nothing has moved, and to find that out is expensive. */
 	vcpu->flushes = flushes;
+	limit_set(lockstep->translator, offset, ends_allowed(lockstep));
 }
 
 /* As fxsave has it: all but the addresses of the last instruction, which is another one. */
@@ -296,7 +321,7 @@ bool lockstep_compare(struct lockstep *lockstep, struct vcpu *vcpu, char *proble
 	for (uint32_t i = lockstep->count; i-- > 0;)
 		if (is_same(lockstep, i, vcpu))
 			return true;
-	if (lockstep->cut_short || lockstep->is_beyond_limit) {
+	if (!lockstep->ends && (lockstep->cut_short || lockstep->is_beyond_limit)) {
 		statistics_count(lockstep_unchecked);
 		return true;
 	}

@@ -1,9 +1,10 @@
 /* Lockstep: each run of translated code is also made by the interpreter, and the two are compared.
  *
- * The interpreter goes first, on a journal (memory/journal.h), to the end of the block or to what
+ * The interpreter goes first, on a journal (memory/journal.h), through some blocks or up to what
  * translated code leaves to it anyway: a callout, a fault, a device, a page that is watched. After
- * every instruction its state is noted; then all is taken back. Translated code runs next, and
- * wherever it is left, its state must be one of those noted: registers, flags, segments, the unit,
+ * every instruction its state is noted; then all is taken back. Translated code runs next, through
+ * as many blocks at the most (translator/limit.h), and wherever it is left, its state must be one
+ * of those noted: registers, flags, segments, the unit,
  * and memory at each place that the interpreter wrote to.
  *
  * So an interrupt needs no replay: it only chooses the boundary. Nor does a device: those are
@@ -44,12 +45,15 @@ struct lockstep {
 	struct lockstep_segments *segments;
 	uint32_t count, unit_count, segments_count, written;
 	uint32_t undefined, class; /* of the instruction that is being done */
+	uint32_t ends;             /* of blocks, that the interpreter has passed */
 	bool pushes, uses_unit;
 	bool no_limits;       /* the processor does not enforce those of segments */
-	bool cut_short;       /* there was no room to go on */
+	bool has_enough;      /* it might have gone on */
+	bool cut_short;       /* no room to go on, or a flag is read that is undefined */
 	bool is_beyond_limit; /* the interpreter found what the processor does not */
 };
 
+#define LOCKSTEP_BLOCKS  32u /* in one run */
 #define LOCKSTEP_STATES  2048u
 #define LOCKSTEP_ENTRIES 4096u
 #define LOCKSTEP_RARE    (BLOCK_INSTRUCTIONS_MAX + 2) /* of units, and of segments */

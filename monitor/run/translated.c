@@ -64,11 +64,12 @@ static struct translator_options choose_options(void)
 	return (struct translator_options){
 	        .cache_blocks_max = options.stress & OPTION_STRESS_TINY_CACHE ? TINY_CACHE : 0,
 	        .flush_every = options.stress & OPTION_STRESS_FLUSH ? FLUSH_EVERY : 0,
-	        .no_chaining = options.stress & OPTION_STRESS_NO_CHAINING || options.lockstep,
+	        .no_chaining = options.stress & OPTION_STRESS_NO_CHAINING,
 	        .all_memory_callout = options.stress & OPTION_STRESS_CALLOUTS,
 	        .unit_is_real = true,
 	        .tsc_is_real = options.slow_time == 1,
 	        .repeatable = options.lockstep,
+	        .limited = options.lockstep,
 	};
 }
 
@@ -122,8 +123,7 @@ bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t 
 	    translator_find_or_make(&translated->translator, vcpu, offset) != TRANSLATOR_FOUND)
 		return false;
 	user_gates_follow(&translated->gates, vcpu);
-	/* In lockstep each block is left before the next one is entered, and ends in kernel code.
-	 */
+	/* In lockstep the interpreter goes first, and only through kernel code. */
 	if (translated->gates.wanted != USER_GATES_NONE &&
 	    !translated->translator.setup.options.repeatable)
 		user_gates_open(&translated->gates, vcpu);

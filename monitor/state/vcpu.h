@@ -160,7 +160,8 @@ struct vcpu {
 	/* cpu/identity.c */
 	uint64_t efer;
 	uint32_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t tsc_offset;
+	uint64_t tsc_offset;          /* of the guest's counter from the real one, */
+	uint64_t tsc_adjust;          /* and what of it the guest has made */
 	uint8_t machine_check_status; /* written and read back; nothing ever sets it */
 	uint64_t pat; /* memory types: they change nothing here but what is read back */
 
@@ -184,6 +185,7 @@ struct vcpu {
 	struct vcpu_tlb_entry tlb[VCPU_TLB_SIZE];
 	uint16_t tlb_listed[VCPU_TLB_SIZE]; /* entries that a load of CR3 empties */
 	uint32_t tlb_listed_count;
+	bool tlb_has_global;                      /* the others are all listed */
 	uint32_t tlb_large[VCPU_TLB_LARGE_WORDS]; /* a bit for each 4 MB with large pages */
 	/* Of anything: who remembers a translation looks whether it moved. Of those by invlpg, and
 	 * the last of these. */

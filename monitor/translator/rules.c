@@ -228,20 +228,22 @@ void rules_start(struct translator *t)
 	}
 }
 
+static inline uint8_t rule_of(const struct translator *t, const struct instruction *in, bool last)
+{
+	uint8_t rule = t->rules[in->row];
+
+	if (rule == LOOK || in->prefixes & (PREFIX_SEGMENT | PREFIX_O16))
+		return (uint8_t)decide(&t->setup.options, in, last);
+	return rule;
+}
+
 void rules_choose(const struct translator *t, struct scan *scan)
 {
-	const struct instruction *in = scan->instructions;
-
-	for (uint32_t n = 0; n < scan->count; n++, in++) {
-		uint8_t rule = t->rules[in->row];
-
-		if (rule == LOOK || in->prefixes & (PREFIX_SEGMENT | PREFIX_O16))
-			rule = (uint8_t)decide(&t->setup.options, in, n == scan->count - 1);
-		scan->rules[n] = rule;
-	}
+	for (uint32_t n = 0; n < scan->count; n++)
+		scan->rules[n] = rule_of(t, &scan->instructions[n], n == scan->count - 1);
 }
 
 bool rules_is_callout(const struct translator *t, const struct instruction *in)
 {
-	return decide(&t->setup.options, in, false) == RULE_callout;
+	return rule_of(t, in, false) == RULE_callout;
 }

@@ -10,6 +10,7 @@
 #include "monitor/translator/inline.h"
 #include "monitor/translator/invalidate.h"
 #include "monitor/translator/level.h"
+#include "monitor/translator/limit.h"
 #include "monitor/translator/segment.h"
 #include "monitor/translator/silent.h"
 
@@ -189,6 +190,8 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 	emit_begin(&emit, t, block, at);
 	if (t->setup.count)
 		count_emit(&emit);
+	if (t->setup.options.limited)
+		limit_emit(&emit);
 	while (n < t->scan.count) {
 		if (t->scan.rules[n] == RULE_copy)
 			n = emit_piece(&emit, n);

@@ -36,6 +36,7 @@ struct translator_options {
 	bool no_chaining;          /* every way out of a block goes through the host */
 	bool all_memory_callout;   /* so does every access to memory */
 	bool repeatable;           /* so does what would not be the same a second time */
+	bool limited;              /* it goes through as many blocks as limit.h has been told */
 	bool unit_is_real;         /* x87, MMX and SSE find the guest's registers: copy them */
 	bool tsc_is_real;          /* rdtsc is the guest's, less vcpu.tsc_offset and */
 	uint32_t tsc_high;         /* this in the upper half */

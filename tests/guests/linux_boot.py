@@ -47,6 +47,8 @@ def check_session(status, text, flavour):
     assert re.search(r"^ *4: +\d+ .*ttyS0$", text, re.MULTILINE), "the console has no interrupts"
     assert re.search(r"^20\d\d$", text, re.MULTILINE)
     assert not alarming_lines(text)
+    # CPUID says that the counter needs no watchdog; without that, a busy computer made Linux give it up.
+    assert "Marking TSC unstable due to clocksource watchdog" not in text
 
 
 @pytest.mark.timeout(SECONDS["native"] + 30)
@@ -95,29 +97,21 @@ DIFFERENT = {
     "numbers below zero": r"sched_clock: Marking stable",
 }
 
-# What it says natively as well, on a computer that is busy enough. That ticks are lost is not of these: then it calls the TSC unstable.
-BUSY = (
-    r"tsc: (Fast TSC calibration failed|Unable to calibrate against PIT|using PMTIMER reference calibration)|.* took # usecs$"
-    r"|APIC (calibration not consistent with|delta adjusted to) PM-Timer|PM-Timer running at invalid rate|clocksource: .* read-back delay of #|hrtimer: interrupt took"
-)
-
-
 def without_numbers(line):
     return re.sub(r"0x[0-9A-Fa-f]+|\b[0-9a-f]*\d[0-9a-f]*|(?<=[A-Za-z])\d+k?", "#", line)
 
 
 @pytest.mark.timeout(SECONDS["native"] + SECONDS["translate"] + 30)
-@pytest.mark.parametrize("time", ["--deterministic", "real"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_the_boot_log_is_that_of_a_like_machine(flavour, time):
-    """--deterministic: how busy this computer is does not show in it."""
+def test_the_boot_log_is_that_of_a_like_machine(flavour):
+    """--deterministic: how busy this computer is shows in what Linux says of its clocks, natively as well."""
     machine_or_skip("qemu")
-    options = ("--cpu", "pentium3") + (("--deterministic",) if time != "real" else ())
+    options = ("--cpu", "pentium3", "--deterministic")
     _, native = boot(f"vmlinuz-{flavour}", SECONDS["native"], "--native", *options)
     status, text = boot(f"vmlinuz-{flavour}", SECONDS["translate"], *options)
     assert status == 0
     known = {without_numbers(line) for line in kernel_lines(native)}
-    expected = re.compile("|".join([*DIFFERENT.values(), BUSY] if time == "real" else DIFFERENT.values()))
+    expected = re.compile("|".join(DIFFERENT.values()))
     mapped = {without_numbers(line): line for line in kernel_lines(text)}
     assert len(known) > 200 and len(mapped) > 200
     assert not [line for key, line in mapped.items() if key not in known and not expected.match(key)]

@@ -177,6 +177,7 @@ static unsigned int survivors(struct vcpu *vcpu, unsigned int number, uint32_t v
 	vcpu->tlb_listed[0] = 1;
 	vcpu->tlb_listed[1] = 2;
 	vcpu->tlb_listed_count = 2;
+	vcpu->tlb_has_global = true;
 	CHECK(control_write_cr(vcpu, number, value));
 	return (vcpu->tlb[1].tag != 0) | (unsigned int)(vcpu->tlb[2].tag != 0) << 1;
 }

@@ -1,5 +1,7 @@
 #include "tests/monitor/memory/small_machine.h"
 
+#include "monitor/memory/journal.h"
+
 static struct small_machine machine;
 
 #define DIRECTORY 0x1000u
@@ -213,6 +215,27 @@ TEST(global_pages_survive_a_load_of_cr3)
 	small_put32(&machine, LEAF(3), 0x23000 | BITS_ALL | BIT_G);
 	linear_flush(vcpu, false);
 	CHECK_EQ(byte_at(vcpu, 0x3000), 0x83);
+}
+
+/* Of the two writes only the first one walks; both are in the journal, behind the marks. */
+TEST(with_a_journal_writes_are_buffered_and_nothing_is_global)
+{
+	static struct journal_entry entries[8];
+	struct journal journal = {.entries = entries, .max = 8};
+	struct vcpu *vcpu = start();
+
+	small_put32(&machine, LEAF(3), 0x13000 | BITS_ALL | BIT_G);
+	CHECK_EQ(byte_at(vcpu, 0x4000), 4);
+	linear_flush(vcpu, true);
+	machine.vm.journal = &journal;
+	CHECK(put_byte(vcpu, 0x3001));
+	small_put32(&machine, LEAF(3), 0x23000 | BITS_ALL | BIT_G);
+	CHECK(put_byte(vcpu, 0x3002));
+	CHECK_EQ(journal.count, 3);
+	CHECK_EQ(entries[2].at, 0x13002);
+	linear_flush(vcpu, false);
+	CHECK_EQ(byte_at(vcpu, 0x3001), 0x83);
+	machine.vm.journal = NULL;
 }
 
 TEST(all_pieces_of_a_large_page_go_together)

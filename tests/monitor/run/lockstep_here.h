@@ -11,7 +11,7 @@ static char lockstep_problem[200];
 static bool lockstep_is_running;
 static void (*lockstep_spoil)(uint32_t offset); /* between the two runs */
 
-static const struct translator_options lockstep_options = {.no_chaining = true, .repeatable = true};
+static const struct translator_options lockstep_options = {.repeatable = true, .limited = true};
 
 static inline void lockstep_no_unit(void)
 {

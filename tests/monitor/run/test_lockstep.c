@@ -111,6 +111,41 @@ TEST(a_block_that_goes_to_itself_is_let_by)
 	run_all();
 }
 
+/* Once its end leads to its beginning, translated code goes round alone, but not for long.
+ *
+ * mov ecx,500; inc eax; dec ecx; jnz the inc; hlt */
+TEST(a_long_loop_takes_few_runs)
+{
+	uint64_t runs = statistics[STATISTIC_lockstep_runs];
+
+	start();
+	run_write(0xB9, 0xF4, 0x01, 0x00, 0x00, 0x40, 0x49, 0x75, 0xFC, 0xF4);
+	lockstep_here();
+	ring1_run();
+	CHECK_STR(lockstep_problem, "");
+	CHECK_EQ(lockstep.translator->setup.vcpu->registers[VCPU_ECX], 0);
+	runs = statistics[STATISTIC_lockstep_runs] - runs;
+	CHECK(runs >= 500 / LOCKSTEP_BLOCKS && runs <= 500 / LOCKSTEP_BLOCKS + 8);
+	lockstep_gone();
+}
+
+/* What is left unchecked is not more than the instruction itself: the loop before it is checked.
+ *
+ * mov ecx,3; dec ecx; jnz the dec; mov cx,1001; mov edi,20000; rep stosb; hlt */
+TEST(what_is_too_long_does_not_spoil_what_is_before_it)
+{
+	uint64_t unchecked = statistics[STATISTIC_lockstep_unchecked];
+
+	start();
+	run_write(0xB9, 0x03, 0x00, 0x00, 0x00, 0x49, 0x75, 0xFD, 0x66, 0xB9, 0x01, 0x10, 0xBF,
+	          0x00, 0x00, 0x02, 0x00, 0xF3, 0xAA, 0xF4);
+	lockstep_here();
+	ring1_run();
+	CHECK_STR(lockstep_problem, "");
+	CHECK_EQ(statistics[STATISTIC_lockstep_unchecked] - unchecked, 1);
+	lockstep_gone();
+}
+
 /* xor ecx,ecx; div ecx; hlt */
 TEST(a_fault_ends_the_run_before_the_instruction)
 {
@@ -167,6 +202,23 @@ TEST(undefined_flags_are_not_looked_at)
 	CHECK_EQ(lockstep.count, 1);
 	ring1_dispatch();
 	CHECK_EQ(lockstep.states[1].undefined, FLAGS_SZAP);
+	lockstep_gone();
+}
+
+/* Behind the jump the first run ends: OF of a shift by two is nobody's.
+ *
+ * shl eax,2; jmp +0; pushf; pop ebx; hlt */
+TEST(an_undefined_flag_is_not_read_in_the_run_that_left_it)
+{
+	start();
+	run_write(0xC1, 0xE0, 0x02, 0xEB, 0x00, 0x9C, 0x5B, 0xF4);
+	lockstep_here();
+	ring1_dispatch();
+	CHECK_EQ(lockstep.count, 3);
+	CHECK(lockstep.cut_short);
+	CHECK_EQ(ring1_guest->eip, RUN_CODE + 5);
+	ring1_run();
+	CHECK_STR(lockstep_problem, "");
 	lockstep_gone();
 }
 

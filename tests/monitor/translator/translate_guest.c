@@ -217,8 +217,10 @@ static void map_slot_page(uint32_t at, uint8_t *page)
 {
 	struct vcpu_tlb_entry *entry = linear_entry(&real, gva(at));
 
+	real.tlb_has_global = true;
 	*entry = (struct vcpu_tlb_entry){.tag = linear_tag(gva(at)),
 	                                 .rights = SLOT_RIGHTS,
+	                                 .global = true,
 	                                 .listed = entry->listed,
 	                                 .page = SLOT_PHYSICAL,
 	                                 .ram = page};
