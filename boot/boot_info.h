@@ -13,7 +13,7 @@
 #define BOOT_RANGES_MAX       128
 #define BOOT_MODULES_MAX      16
 #define BOOT_TEXT_MAX         2048
-#define BOOT_PROBLEM_MAX      256
+#define BOOT_PROBLEM_MAX      512
 #define BOOT_MEMORY_NEEDED_MB 32
 
 struct boot_range {

@@ -18,7 +18,7 @@ static void power_off(void)
 		x86_out8(BOCHS_SHUTDOWN, (uint8_t)*word);
 }
 
-static void log_statistics(void)
+void machine_log_statistics(void)
 {
 	for (int i = 0; i < STATISTICS; i++)
 		if (statistics[i])
@@ -27,7 +27,7 @@ static void log_statistics(void)
 
 void machine_end(const char *reason, uint32_t status)
 {
-	log_statistics();
+	machine_log_statistics();
 	machine_stop(reason, status);
 }
 

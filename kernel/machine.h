@@ -10,7 +10,10 @@
 #define STATUS_BAD_INPUT 2
 #define STATUS_PANIC     71
 
-/* The counters, then the log's last line; `reason` is one word. */
+/* The counters that are not zero, to the log. */
+void machine_log_statistics(void);
+
+/* The same, then the log's last line; `reason` is one word. */
 _Noreturn void machine_end(const char *reason, uint32_t status);
 
 /* The same without the counters. */

@@ -46,9 +46,16 @@ static const struct option_row *find_row(const char *name)
 	return NULL;
 }
 
+/* All names, with what stands between two of them. */
+static const char all_names[] =
+#define OPTION(field, name, kind, initial, values, help) ", " name
+#include "kernel/options.def"
+#undef OPTION
+        ;
+
 static void refuse_unknown(const char *name, char *problem, size_t size)
 {
-	char names[240];
+	char names[sizeof(all_names)];
 	size_t used = 0, near_ones = 0;
 
 	for (size_t i = 0; i < ROWS; i++)

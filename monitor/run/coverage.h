@@ -1,5 +1,5 @@
 /* How often a guest's kernel code has run, for boot option coverage=yes: room for the translator's
- * counts, and in the end the log lines that `./ringfence coverage` reads.
+ * counts, and in the end, or when asked, the log lines that `./ringfence coverage` reads.
  *
  * docs/coverage.md has their form. Code of ring 3 runs as it is and is not counted; which pages it
  * was seen on is told, so that its lines do not pass for lines that have never run. */
@@ -28,7 +28,7 @@ static inline void coverage_note_user(struct coverage *coverage, uint32_t at)
 		coverage->user_pages[at / PAGE_SIZE / 32] |= 1u << at / PAGE_SIZE % 32;
 }
 
-/* At the guest's end; nothing where nothing was counted. */
+/* All that has been counted so far; nothing where nothing is. */
 void coverage_report(const struct coverage *coverage, const struct translator *translator);
 
 #endif

@@ -258,12 +258,42 @@ bool machine_create(struct machine *machine, const char *name, const struct mach
 	return machine->engine->start(machine, problem, size);
 }
 
+static void press(struct machine *machine, char c)
+{
+	enum console_key key = console_keys_type(&machine->console_keys, c);
+
+	if (key == CONSOLE_KEY_COUNTERS)
+		machine->counters_are_wanted = true;
+	else if (key == CONSOLE_KEY_UNKNOWN)
+		log_info(machine->vm.name,
+		         "there is no such key behind Ctrl-A: c writes what has been counted to "
+		         "the log, Ctrl-A goes to the guest key=0x%02x",
+		         (uint8_t)c);
+}
+
+/* What has been typed for the guest. */
+static bool read_console(struct machine *machine, char *c)
+{
+	if (!options.console_keys)
+		return serial_read(SERIAL_COM1, c);
+	return console_keys_read(&machine->console_keys, c);
+}
+
+/* Ahead of what the guest has room for. */
+static void look_for_keys(struct machine *machine)
+{
+	char c;
+
+	while (console_keys_has_room(&machine->console_keys) && serial_read(SERIAL_COM1, &c))
+		press(machine, c);
+}
+
 static void take_keys(struct machine *machine, uint64_t now)
 {
 	char c;
 
 	us_keyboard_advance(&machine->typist, now);
-	while (us_keyboard_has_room(&machine->typist) && serial_read(SERIAL_COM1, &c))
+	while (us_keyboard_has_room(&machine->typist) && read_console(machine, &c))
 		us_keyboard_type(&machine->typist, now, (uint8_t)c);
 }
 
@@ -272,11 +302,13 @@ static void take_input(struct machine *machine, uint64_t now)
 	struct ns16550 *com1 = &machine->pc.com1;
 	char c;
 
+	if (options.console_keys)
+		look_for_keys(machine);
 	if (machine->keys_from_console) {
 		take_keys(machine, now);
 		return;
 	}
-	while (ns16550_room(com1) && serial_read(SERIAL_COM1, &c))
+	while (ns16550_room(com1) && read_console(machine, &c))
 		ns16550_receive(com1, now, (uint8_t)c, 0);
 }
 

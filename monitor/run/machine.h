@@ -13,6 +13,7 @@
 #include "monitor/devices/us_keyboard.h"
 #include "monitor/loaders/elf_symbols.h"
 #include "monitor/run/canaries.h"
+#include "monitor/run/console_keys.h"
 #include "monitor/run/direct.h"
 #include "monitor/run/display.h"
 #include "monitor/run/lockstep.h"
@@ -57,6 +58,9 @@ struct machine {
 	struct display display;
 	struct us_keyboard typist;
 	bool keys_from_console, console_is_stuck;
+	struct console_keys console_keys;
+	bool counters_are_wanted; /* now, by such a key */
+	uint64_t instructions_counted;
 };
 
 /* False, with one sentence, when there is not enough memory for the guest. */

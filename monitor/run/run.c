@@ -3,6 +3,7 @@
 #include "kernel/clock.h"
 #include "kernel/interrupts.h"
 #include "kernel/log.h"
+#include "kernel/machine.h"
 #include "kernel/options.h"
 #include "kernel/statistics.h"
 #include "kernel/trace.h"
@@ -45,7 +46,8 @@ static void wait_for_interrupt(struct machine *machine)
 	statistics_count(guest_halts);
 	x86_disable_interrupts();
 	machine_advance(machine);
-	if (machine->vm.interrupt_waits || machine->vm.vcpu.nmi_pending || machine->vm.ended) {
+	if (machine->vm.interrupt_waits || machine->vm.vcpu.nmi_pending || machine->vm.ended ||
+	    machine->counters_are_wanted) {
 		x86_enable_interrupts();
 		return;
 	}
@@ -163,6 +165,25 @@ static void report_late(const struct machine *machine, const char *chip,
 		         chip, late->made_up, late->lost + late->count);
 }
 
+static void count_instructions(struct machine *machine)
+{
+	uint64_t now = machine->vm.vcpu.instructions;
+
+	statistics[STATISTIC_guest_instructions] += now - machine->instructions_counted;
+	machine->instructions_counted = now;
+}
+
+/* By a key of the console: the guest goes on behind it. The last line tells the launcher that this
+ * is all. */
+static void report_so_far(struct machine *machine)
+{
+	machine->counters_are_wanted = false;
+	count_instructions(machine);
+	machine_log_statistics();
+	coverage_report(&machine->translated.coverage, &machine->translated.translator);
+	log_info(machine->vm.name, "so far instructions=%llu", machine->instructions_counted);
+}
+
 void run(struct machine *machine)
 {
 	account_start();
@@ -173,6 +194,8 @@ void run(struct machine *machine)
 		account_begin(CAUSE_chips);
 		machine->interrupts_seen = interrupts_seen();
 		machine_advance(machine);
+		if (machine->counters_are_wanted)
+			report_so_far(machine);
 		set_alarm(machine);
 		if (run_engine(machine) == EXIT_halted)
 			wait_for_interrupt(machine);
@@ -180,7 +203,7 @@ void run(struct machine *machine)
 	}
 	sampler_stop(&machine->sampler);
 	clock_cancel_timer(&machine->alarm);
-	statistics[STATISTIC_guest_instructions] += machine->vm.vcpu.instructions;
+	count_instructions(machine);
 	account_report(&machine->vm.vcpu);
 	report_exits(machine);
 	report_accesses(machine);

@@ -41,3 +41,15 @@ def test_counters_come_behind_each_line_of_the_guest(tmp_path):
     assert said
     assert all("account: counter name=" in lines[number + 1] for number in said)
     assert not CAUSE.search(log)
+
+
+def test_a_key_asks_for_the_counters_so_far(tmp_path):
+    """The guest gets what stands around them, and what is no key is said to be none."""
+    log = tmp_path / "log"
+    keys = ("--after", "mini> ", "--send", r"\x01xpri\x01cme 97\r", "--after", "are smaller", "--send", r"\x01\x01off\r")
+    status, text = guest_for(("qemu", "max", "translate")).run("mini_kernel", "", "--log", str(log), "--boot", "console-keys=yes", *keys)
+    assert status == 0 and "mini> prime 97" in text, text
+    lines = log.read_text().splitlines()
+    so_far = [number for number, line in enumerate(lines) if re.match(r"ringfence: info vm0: so far instructions=\d+", line)]
+    assert len(so_far) == 1 and "stats: blocks_translated=" in "\n".join(lines[: so_far[0]])
+    assert sum("there is no such key behind Ctrl-A" in line and "key=0x78" in line for line in lines) == 1

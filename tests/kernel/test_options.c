@@ -3,7 +3,7 @@
 #include "kernel/options.h"
 
 static struct options parsed;
-static char problem[256];
+static char problem[512];
 
 static bool parse(const char *line)
 {
@@ -37,7 +37,7 @@ TEST(an_unknown_option_is_named_with_its_neighbours)
 #include "kernel/options.def"
 #undef OPTION
 	        ;
-	char wanted[256];
+	char wanted[512];
 
 	CHECK(!parse("modul=3"));
 	CHECK_STR(problem, "there is no boot option \"modul\"; did you mean mode, modules");

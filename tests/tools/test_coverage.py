@@ -2,10 +2,12 @@
 
 import io
 import re
+import signal
+import subprocess
 from collections import namedtuple
 
 import pytest
-from launcher_support import LIMIT, ROOT, assemble, launch, one_sentence
+from launcher_support import LIMIT, RINGFENCE, ROOT, assemble, launch, one_sentence
 
 from launcher import coverage, profile, program  # noqa: E402
 
@@ -71,6 +73,40 @@ def test_a_guest_that_does_not_end_is_ended(tmp_path):
     assert done.returncode == 0 and b" lines in " in done.stderr
 
 
+def start(command, output, *arguments):
+    words = [RINGFENCE, command, MINI_KERNEL, "-o", output, "--memory", "32M", "--timeout", LIMIT, *arguments]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def interrupt(run):
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=float(LIMIT))
+    return run.returncode
+
+
+def test_a_key_writes_what_has_run_so_far(tmp_path):
+    """The guest goes on, and is ended by a signal: so only the key can have had the file written."""
+    output, shell = tmp_path / "info", "guest/mini_kernel/input.c"
+    run = start("coverage", output, "--after", "mini> ", "--send", r"\x01c", "--after", "are smaller", "--send", r"\x01c")
+    assert b" lines in " in run.stderr.readline()
+    first = lines_of(output.read_text(), shell)
+    run.stdin.write(b"prime 97\r")
+    run.stdin.flush()
+    assert b"; the run goes on\n" in run.stderr.readline()
+    second = lines_of(output.read_text(), shell)
+    assert interrupt(run) == 0
+    assert second != first and all(second[line] >= times for line, times in first.items())
+    assert lines_of(output.read_text(), shell) == second
+
+
+def test_a_key_writes_the_samples_so_far(tmp_path):
+    output = tmp_path / "folded"
+    run = start("profile", output, "--after", "mini> ", "--send", r"\x01c")
+    assert re.fullmatch(rb"ringfence: \d+ samples: .*; the run goes on\n", run.stderr.readline())
+    assert re.search(r"^\S+ \d+$", output.read_text(), re.MULTILINE)
+    assert interrupt(run) == 0
+
+
 def test_samples_have_the_callers(tmp_path):
     kernel = assemble(tmp_path, "frames", elf=True, text=0x101000)
     said, folded = report("profile", kernel, tmp_path / "folded", "--rate", "500")
@@ -131,6 +167,15 @@ def test_what_was_not_done_is_taken_back():
     assert [counts.at(at) for at in (0xFF, 0x100, 0x107, 0x108, 0x10F, 0x110, 0x120)] == [0, 7, 7, 5, 5, 0, 1]
     assert counts.pieces() == [(0x100, 0x108, 7), (0x108, 0x110, 5), (0x120, 0x121, 1)]
     assert counts.bytes_run(0x104, 0x10) == 12
+
+
+def test_the_last_whole_report_counts():
+    counts = counts_of((0x100, 0x110, 7))
+    counts.read("ringfence: info coverage: range from=0x00000100 to=0x00000110 times=9")
+    counts.read("ringfence: info coverage: end ranges=1 lost=0")
+    counts.read("ringfence: info coverage: range from=0x00000100 to=0x00000110 times=11")
+    counts.finish()
+    assert counts.is_complete and counts.at(0x100) == 9
 
 
 def test_a_cut_log_is_not_complete():

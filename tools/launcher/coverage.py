@@ -13,25 +13,32 @@ PAGE = 4096
 
 
 class Counts:
-    """Fed with the lines of the log. How often the instruction at an address has run, once `finish` was called."""
+    """Fed with the lines of the log. How often the instruction at an address has run, once `finish` was called.
+
+    There may be several reports in a log, each of all that has run so far: the last complete one counts."""
 
     def __init__(self):
         self.ranges, self.user_pages = [], set()
         self.is_complete, self.lost = False, 0
         self.steps, self.levels = [], []
+        self.coming_ranges, self.coming_pages = [], set()
 
     def read(self, line):
         found = RANGE.match(line)
         if found:
-            self.ranges.append((int(found[1], 16), int(found[2], 16), int(found[3])))
+            self.coming_ranges.append((int(found[1], 16), int(found[2], 16), int(found[3])))
         found = USER.match(line)
         if found:
-            self.user_pages.add(int(found[1], 16))
+            self.coming_pages.add(int(found[1], 16))
         found = LAST.match(line)
+        if found and int(found[1]) == len(self.coming_ranges):
+            self.ranges, self.user_pages = self.coming_ranges, self.coming_pages
+            self.is_complete, self.lost = True, int(found[2])
         if found:
-            self.is_complete, self.lost = int(found[1]) == len(self.ranges), int(found[2])
+            self.coming_ranges, self.coming_pages = [], set()
 
     def finish(self):
+        self.steps, self.levels = [], []
         changes = defaultdict(int)
         for start, end, times in self.ranges:
             changes[start] += times

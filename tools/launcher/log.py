@@ -15,7 +15,7 @@ class Log:
 
     def __init__(self, path, watch, listener=None):
         self.watch, self.listener = watch, listener
-        self.counters = []
+        self.counters = {}
         self.ending = None
         self.rest = b""  # of the last line, as far as it has come
         self.guest_rest = b""
@@ -37,7 +37,7 @@ class Log:
             self.listener(line)
         counters = COUNTERS.match(line)
         if counters:
-            self.counters += [word for word in counters[1].split() if "=" in word]
+            self.counters.update(word.split("=", 1) for word in counters[1].split() if "=" in word)
         ended = ENDED.match(line)
         if ended:
             self.ending = Ending(ended[1], int(ended[2]) & 0xFF)

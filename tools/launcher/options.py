@@ -64,6 +64,11 @@ folded stacks (NAME.folded), from which flamegraph.pl and speedscope make a pict
 REPORT_ENDINGS = """\
 --timeout ends the kernel, and what was seen until then is written.
 
+keys:
+  Ctrl-A c writes what has been seen so far; the kernel goes on. A script does it with
+  --after REGEX --send '\\x01c'. Ctrl-A twice is one for the kernel. Ctrl-C ends the run;
+  what was written before stays.
+
 exit status: 0 when the file was written; otherwise that of `./ringfence run`
 """
 

@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+import sys
 from pathlib import Path
 
 from .coverage import Counts, write_coverage
@@ -11,6 +13,7 @@ from .program import Program, open_output
 from .session import run_session
 
 REPORTS = ("coverage", "profile")
+SO_FAR = re.compile(r"ringfence: info \S+: so far instructions=")
 SECONDS_TO_START = 30  # the machine, until the guest's own time begins
 
 
@@ -18,7 +21,7 @@ def report_options(options):
     """What the hypervisor is told."""
     if options.command not in REPORTS:
         return ""
-    words = ["coverage=yes" if options.command == "coverage" else f"profile={options.rate}"]
+    words = ["console-keys=yes", "coverage=yes" if options.command == "coverage" else f"profile={options.rate}"]
     if options.timeout:
         words.append(f"ends-after={math.ceil(options.timeout)}")
     return " ".join(words)
@@ -32,16 +35,41 @@ def run_report(command, machine_class, plan, options):
     seen = Counts() if command == "coverage" else Samples(program)
     path = Path(options.output or Path(options.kernel).stem + _ending(command, program))
     with open_output(path, "--output") as file:
-        ending = run_session(machine_class, plan, options, seen.read)
+        report = Report(command, file, program, seen)
+        ending = run_session(machine_class, plan, options, report.read)
         problem = _problem(command, seen)
         if problem:
             os.unlink(path)
             if ending.status == STATUS_BAD_INPUT:
                 return ending.sentence, STATUS_BAD_INPUT
             return f"{ending.sentence or f'the run ended (reason {ending.reason})'}: {problem}", ending.status or STATUS_STOPPED
-        said = write_coverage(file, program, seen) if command == "coverage" else seen.write(file)
+        said = report.write()
     status = ending.status if ending.status in (STATUS_STOPPED, STATUS_PANIC) else 0
     return f"{said}; written to {path}", status
+
+
+class Report:
+    """The file. It is written in the end, and when the log says that a key has asked for what there is so far."""
+
+    def __init__(self, command, file, program, seen):
+        self.command, self.file, self.program, self.seen = command, file, program, seen
+
+    def read(self, line):
+        self.seen.read(line)
+        if SO_FAR.match(line) and self.file.seekable():
+            problem = _problem(self.command, self.seen)
+            said = problem or f"{self.write()}; written to {self.file.name}"
+            sys.stderr.write(f"ringfence: {said}; the run goes on\n")
+            sys.stderr.flush()
+
+    def write(self):
+        """What has been seen, in the place of what was written before; a sentence about it."""
+        if self.file.seekable():
+            self.file.seek(0)
+            self.file.truncate()
+        said = write_coverage(self.file, self.program, self.seen) if self.command == "coverage" else self.seen.write(self.file)
+        self.file.flush()
+        return said
 
 
 def _ending(command, program):

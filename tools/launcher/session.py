@@ -75,8 +75,7 @@ class Session:
             self.log.close()
 
     def print_counters(self):
-        for counter in self.log.counters if self.log else ():
-            name, _, value = counter.partition("=")
+        for name, value in self.log.counters.items() if self.log else ():
             sys.stderr.write(f"{name:<32} {value:>16}\n")
 
     def end_by_signal(self, number):
