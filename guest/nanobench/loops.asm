@@ -138,6 +138,27 @@ IER_SENT    equ 2			; interrupt when there is nothing left to send
 	mov ebx, [esi]
 	END
 
+	LOOP loop_apic_read
+	mov edx, [loop_apic_register]
+	TURN
+	mov eax, [edx]
+	END
+
+	LOOP loop_apic_write
+	mov edx, [loop_apic_register]
+	mov eax, [edx]
+	TURN
+	mov [edx], eax
+	END
+
+; The value is another one each time.
+	LOOP loop_code_store
+	TURN
+	mov [.data], ecx
+	END
+	align 64
+.data:	dd 0
+
 	LOOP loop_cli_sti
 	TURN
 	sti
@@ -271,7 +292,8 @@ second_stack:
 	alignb 64
 scratch:
 	resd 16
-	global loop_entry, loop_page, loop_hole, loop_root, loop_second_root
+	global loop_apic_register, loop_entry, loop_page, loop_hole, loop_root, loop_second_root
+loop_apic_register: resd 1
 loop_entry:	resd 1
 loop_page:	resd 1
 loop_hole:	resd 1

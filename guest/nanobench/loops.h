@@ -19,6 +19,9 @@ uint32_t loop_divzero(uint32_t times);
 uint32_t loop_ptemod(uint32_t times);
 uint32_t loop_ptemod_baseline(uint32_t times);
 uint32_t loop_remap(uint32_t times);
+uint32_t loop_apic_read(uint32_t times);
+uint32_t loop_apic_write(uint32_t times);
+uint32_t loop_code_store(uint32_t times);
 uint32_t loop_cli_sti(uint32_t times);
 uint32_t loop_pushf_popf(uint32_t times);
 uint32_t loop_iret(uint32_t times);
@@ -37,6 +40,7 @@ extern const char loop_on_syscall[], loop_on_page_fault[], loop_on_divide_error[
         loop_on_interrupt[];
 
 /* What the loops work on. */
+extern volatile uint32_t *loop_apic_register;
 extern volatile uint32_t *loop_entry;        /* an entry of the page tables in use */
 extern volatile uint32_t *loop_page;         /* what it maps */
 extern volatile uint32_t *loop_hole;         /* an address that is not mapped */

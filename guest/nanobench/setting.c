@@ -9,6 +9,8 @@
 #define VECTOR_SYSCALL 0x80
 #define PAGE_AT        0x20000000u
 #define HOLE_AT        0x20001000u
+#define APIC_AT        0xFEE00000u
+#define APIC_PRIORITY  0x80u
 #define ALL_RIGHTS     (PAGE_PRESENT | PAGE_WRITE | PAGE_USER)
 
 /* Frames beside each other, of which the first is even: loops.asm goes to and fro by one bit. */
@@ -19,6 +21,7 @@ static struct paging setting_make_space(void)
 	struct paging space = paging_create(PAGING_TWO_LEVEL);
 	paging_map_identity(&space, ALL_RIGHTS);
 	paging_map(&space, PAGE_AT, (uint32_t)(uintptr_t)frames[0], ALL_RIGHTS);
+	paging_map(&space, APIC_AT, APIC_AT, PAGE_PRESENT | PAGE_WRITE | PAGE_CD);
 	return space;
 }
 
@@ -35,6 +38,7 @@ static void setting_make_paging(void)
 	loop_second_root = second.root;
 	loop_entry = setting_entry_of(&first, PAGE_AT);
 	loop_page = (volatile uint32_t *)PAGE_AT;
+	loop_apic_register = (volatile uint32_t *)(APIC_AT + APIC_PRIORITY);
 	loop_hole = (volatile uint32_t *)HOLE_AT;
 	paging_enable(&first, CR0_WP);
 	/* The table is live from now on: the processor has read the entry. */

@@ -16,7 +16,7 @@
 #include "monitor/run/listing.h"
 #include "monitor/run/machine.h"
 #include "monitor/run/real_unit.h"
-#include "monitor/run/silent_store.h"
+#include "monitor/run/watched_store.h"
 #include "monitor/run/world.h"
 #include "monitor/translator/breakpoints.h"
 #include "monitor/translator/chain.h"
@@ -270,6 +270,8 @@ static enum translated_result leave_kernel(struct translated *translated, struct
 	translator_recover(translator, frame->eip, vcpu);
 	if (frame->vector == TRAP_PROTECTION && breakpoints_is_one(translator, frame->eip))
 		return TRANSLATED_GO_ON;
+	if (frame->vector == TRAP_PAGE_FAULT && translated->is_done)
+		return TRANSLATED_GO_ON;
 	if (frame->vector == TRAP_PAGE_FAULT && is_flag(translated, address))
 		return TRANSLATED_INTERPRET;
 	return TRANSLATED_TRAP;
@@ -339,26 +341,6 @@ static void put_in_gate(const struct translated *translated, struct vcpu *vcpu,
 	frame->eflags &= ~(VCPU_EFLAGS_TF | VCPU_EFLAGS_NT | VCPU_EFLAGS_RF);
 }
 
-/* Kernel code stores where it may, but for the watch, what is there. */
-static bool skips_store(struct translated *translated, const struct vcpu *vcpu,
-                        struct trap_frame *frame, gva_t address)
-{
-	const uint8_t *page = shadow_watched_page(vcpu->vm);
-	uint32_t at = address.value % PAGE_SIZE, length;
-
-	if ((frame->cs & 3) != 1 || !page || at > PAGE_SIZE - sizeof(uint32_t) ||
-	    frame->eip > SLOT_CACHE_SIZE - SILENT_STORE_MAX)
-		return false;
-	length = silent_store_length(frame, translated->direct->slot.cache + frame->eip, page + at);
-	if (!length)
-		return false;
-	/* With breakpoints in the cache no block is dropped. */
-	if (!translated->interrupts && translator_note_silent(&translated->translator, frame->eip))
-		return false;
-	frame->eip += length;
-	return true;
-}
-
 /* A load of CR3 needs nothing of the guest's state either, where its code stays in place. What was
  * read from the guest's descriptor tables is looked at as before any entry. */
 static bool loads_cr3(struct translated *translated, struct vcpu *vcpu)
@@ -389,7 +371,7 @@ static bool answers_page_fault(struct translated *translated, struct vcpu *vcpu,
 		return false;
 	look = translated_look(translated, vcpu, frame, address);
 	if (look->result == SHADOW_EMULATE)
-		return skips_store(translated, vcpu, frame, address);
+		return watched_store_do(translated, vcpu, frame, address);
 	if (look->result == SHADOW_TRUE_FAULT &&
 	    ((frame->cs & 3) != 3 || translated->gates.page_fault == BLOCK_NONE))
 		return false;

@@ -161,6 +161,21 @@ static void check_mixed_page(void)
 	test_check(same && *counter == ROUNDS, "data beside code, written %u times", ROUNDS);
 }
 
+/* The processor says of a store across pages where the second one begins: of the same bytes there
+ * it must not be thought that all of them are there already. */
+static void check_store_across(void)
+{
+	uint8_t *pages = page_take(), *at = pages + PAGE_SIZE - 2;
+	uint32_t first;
+
+	page_take();
+	put_function(pages + PAGE_SIZE, 9);
+	test_check(run(pages + PAGE_SIZE) == 9, "code in the second of two pages");
+	memcpy(&first, pages + PAGE_SIZE, sizeof(first));
+	__asm__ volatile("movl %1, (%0)" : : "r"(at), "r"(first) : "memory");
+	test_check(!memcmp(at, &first, sizeof(first)), "a store that ends there");
+}
+
 void guest_main(const struct boot_info *boot)
 {
 	(void)boot;
@@ -184,5 +199,6 @@ void guest_main(const struct boot_info *boot)
 	check_remap();
 	check_switch();
 	check_mixed_page();
+	check_store_across();
 	test_end();
 }
