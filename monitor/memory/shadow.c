@@ -367,6 +367,11 @@ const uint8_t *shadow_watched_page(const struct vm *vm)
 	return vm->shadow->watched_page;
 }
 
+void shadow_keep_watched(struct vm *vm)
+{
+	vm->shadow->never_loose = true;
+}
+
 enum shadow_result shadow_fault(struct vcpu *vcpu, gva_t at, uint32_t access, uint32_t *error)
 {
 	struct page_walk found;

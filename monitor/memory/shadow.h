@@ -53,6 +53,9 @@ const uint8_t *shadow_watched_page(const struct vm *vm);
  * that the guest maps there. It may be moved at any time. */
 void shadow_set_slot(struct vm *vm, uint32_t slot, const uint64_t directory_entries[2]);
 
+/* From now on no table of the guest's is let loose: each write to one is followed at once. */
+void shadow_keep_watched(struct vm *vm);
+
 void shadow_forget_all(struct vm *vm);
 
 /* The guest has executed invlpg: the entry is worked out anew, for the table may be loose. */

@@ -46,7 +46,7 @@ bool shadow_loosen(struct shadow *shadow, uint32_t frame)
 	struct shadow_page *next;
 	bool is_used;
 
-	if (!may_be_loose(shadow, frame, &is_used))
+	if (shadow->never_loose || !may_be_loose(shadow, frame, &is_used))
 		return false;
 	for (struct shadow_page *page = shadow_pool_first(shadow, frame); page; page = next) {
 		next = page->next;

@@ -93,7 +93,8 @@ struct shadow {
 
 	/* shadow_loose.c */
 	struct shadow_page *loose; /* a list */
-	uint32_t full_flushes;     /* of the vcpu, when all of them were watched last */
+	bool never_loose;
+	uint32_t full_flushes; /* of the vcpu, when all of them were watched last */
 
 	/* shadow_reverse.c: heads of lists, by page and by region of 512; watched pages of a
 	 * region.

@@ -25,6 +25,8 @@ static bool start_lockstep(struct machine *machine)
 		return false;
 	lockstep_start(&machine->lockstep, &machine->translated.translator,
 	               page_tables_direct(machine->lockstep_room.first), real_unit_take_back);
+	/* Behind a write to a table a read may see the old page or the new one. */
+	shadow_keep_watched(&machine->vm);
 	machine->lockstep.no_limits = !probes.segment_limits;
 	return true;
 }
