@@ -320,9 +320,12 @@ bool interpret_mmx(struct vcpu *vcpu, const struct instruction *in)
 	return run_on_unit(vcpu, in);
 }
 
-/* What came with SSE but works on MMX registers alone does not ask for CR4.OSFXSR. */
+/* What came with SSE but works on MMX registers alone does not ask for CR4.OSFXSR. Conversions
+ * (0F 2A, 2C and 2D) do, also from memory into an MMX register. */
 static bool uses_sse_state(const struct instruction *in)
 {
+	if ((in->opcode & 0xF8) == 0x28)
+		return true;
 	for (unsigned int n = 0; n < in->operand_count; n++)
 		if (in->operands[n].kind == OPERAND_IS_XMM)
 			return true;

@@ -184,6 +184,7 @@ TEST(an_error_that_waits_comes_before_the_memory)
 		int vector;
 	} rows[] = {
 	        {{0x0F, 0xDD, 0x37}, FAULT_MF}, /* paddusw mm6,[edi] */
+	        {{0x0F, 0x2C, 0x37}, FAULT_MF}, /* cvttps2pi mm6,[edi] */
 	        {{0x0F, 0xD9, 0x37}, FAULT_MF}, /* psubusw mm6,[edi] */
 	        {{0xDD, 0x07, 0x90}, FAULT_MF}, /* fld qword [edi] */
 	        {{0xDD, 0x37, 0x90}, FAULT_GP}, /* fnsave [edi] */
@@ -220,7 +221,8 @@ TEST(who_may_use_the_unit)
 	        {{0x0F, 0x58, 0xC1}, 0, 0, FAULT_UD},
 	        {{0x0F, 0x58, 0xC1}, VCPU_CR0_TS, VCPU_CR4_OSFXSR, FAULT_NM},
 	        {{0x0F, 0x58, 0xC1}, VCPU_CR0_EM, VCPU_CR4_OSFXSR, FAULT_UD},
-	        {{0x0F, 0xE0, 0xC1}, 0, 0, -1}, /* pavgb mm0, mm1 came with SSE but is MMX */
+	        {{0x0F, 0xE0, 0xC1}, 0, 0, -1},       /* pavgb mm0, mm1 came with SSE but is MMX */
+	        {{0x0F, 0x2C, 0x0F}, 0, 0, FAULT_UD}, /* cvttps2pi mm1,[edi] asks for both */
 	        {{0x0F, 0xAE, 0xE8}, VCPU_CR0_TS, 0, -1}, /* lfence */
 	};
 
