@@ -75,7 +75,7 @@ def test_the_log_tells_the_end(tmp_path, size, newline):
     ]
     log = log_of(tmp_path, newline.join(lines), size)
     assert (log.ending.reason, log.ending.status) == ("power-off", 11)
-    assert log.counters == ["traps=3", "faults=4"]
+    assert log.counters == {"traps": "3", "faults": "4"}
 
 
 def test_an_unfinished_last_line_is_not_believed(tmp_path):

@@ -226,14 +226,18 @@ static void map_slot_page(uint32_t at, uint8_t *page)
 	                                 .ram = page};
 }
 
-/* The guest's tables do not have these; what the buffer has is not looked for. Of the last table of
- * the window it is the page that a jump through ECX is about to read. */
+static void map_window_page(uint32_t at)
+{
+	at &= ~(GUEST_PAGE_SIZE - 1);
+	map_slot_page(WINDOW + at, (uint8_t *)window + at);
+}
+
+/* The guest's tables do not have these; what the buffer has is not looked for. Of the last tables
+ * of the window it is the pages that a jump through ECX is about to read. */
 static void map_slot(void)
 {
 	uint32_t page = real.eip & ~(GUEST_PAGE_SIZE - 1);
-	uint32_t table =
-	        (offsetof(struct translator_window, jumps) + (uint16_t)real.registers[VCPU_ECX]) &
-	        ~(GUEST_PAGE_SIZE - 1);
+	uint16_t ecx = (uint16_t)real.registers[VCPU_ECX];
 
 	map_slot_page(SLOT + page, cache + page);
 	if (page + GUEST_PAGE_SIZE < CACHE_SIZE)
@@ -241,7 +245,9 @@ static void map_slot(void)
 	map_slot_page(WINDOW, (uint8_t *)window);
 	map_slot_page(WINDOW + GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
 	map_slot_page(WINDOW + 2 * GUEST_PAGE_SIZE, (uint8_t *)window + GUEST_PAGE_SIZE);
-	map_slot_page(WINDOW + table, (uint8_t *)window + table);
+	map_window_page(offsetof(struct translator_window, returns_by_cs));
+	map_window_page((uint32_t)offsetof(struct translator_window, jumps) + ecx);
+	map_window_page((uint32_t)offsetof(struct translator_window, returns) + ecx * 4u);
 }
 
 /* A fault of ring 1 finds no IDT, which ends the machine: not this time. */
