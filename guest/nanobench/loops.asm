@@ -170,6 +170,11 @@ IER_SENT    equ 2			; interrupt when there is nothing left to send
 	cli
 	END
 
+	LOOP loop_clts
+	TURN
+	clts
+	END
+
 	LOOP loop_pushf_popf
 	TURN
 	pushfd

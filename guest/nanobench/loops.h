@@ -33,6 +33,7 @@ uint32_t loop_context_switch(uint32_t times);
 uint32_t loop_interrupt(uint32_t times);
 uint32_t loop_interrupt_baseline(uint32_t times);
 uint32_t loop_cli(uint32_t times);
+uint32_t loop_clts(uint32_t times);
 uint32_t loop_straight(uint32_t times);
 
 /* Handlers as short as they can be: what is measured is the way to them and back. */

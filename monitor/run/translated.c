@@ -219,6 +219,7 @@ static void take_user_at_gate(struct translated *translated, struct vcpu *vcpu,
 {
 	const struct translator_window *window = translated->translator.setup.window;
 
+	translator_store_control(&translated->translator, vcpu);
 	translator_recover(&translated->translator, offset, vcpu);
 	direct_give_registers(frame, vcpu);
 	frame->eip = vcpu->eip;
@@ -284,6 +285,7 @@ static enum translated_result leave(struct translated *translated, struct vcpu *
 	enum translator_place place;
 
 	if ((frame->cs & 3) == 3) {
+		translator_store_control(&translated->translator, vcpu);
 		direct_take_user(translated->direct, vcpu);
 		return TRANSLATED_TRAP;
 	}

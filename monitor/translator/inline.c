@@ -54,6 +54,21 @@ bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *
 	return true;
 }
 
+/* The real TS stays as it is: the unit's next instruction faults once, and the host finds out that
+ * it may be used. */
+bool inline_clts(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)in, (void)bytes;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	EMIT_WINDOW(emit, cr0_without_ts, 0x8B, 0x0D); /* mov ecx,gs:[cr0_without_ts] */
+	EMIT_WINDOW(emit, cr, 0x89, 0x0D);             /* mov gs:[cr],ecx */
+	emit_behind(emit, RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit);
+	return true;
+}
+
 bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
 {
 	(void)in, (void)bytes;

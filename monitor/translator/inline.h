@@ -12,6 +12,7 @@
 bool inline_copy_bare(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_copy_settled(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_callout(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_clts(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_pushf(struct emit *emit, const struct instruction *in, const uint8_t *bytes);

@@ -9,6 +9,7 @@
 #define CHOOSE(candidate, fallback) SECOND(candidate, fallback, )
 
 #define BETTER_cli    , RULE_cli
+#define BETTER_clts   , RULE_clts
 #define BETTER_sti    , RULE_sti
 #define BETTER_pushfd , RULE_pushf
 #define BETTER_popfd  , RULE_popf
@@ -240,7 +241,8 @@ static inline uint8_t rule_of(const struct translator *t, const struct instructi
 void rules_choose(const struct translator *t, struct scan *scan)
 {
 	for (uint32_t n = 0; n < scan->count; n++)
-		scan->rules[n] = rule_of(t, &scan->instructions[n], n == scan->count - 1);
+		if (scan->rules[n] == SCAN_DECODED)
+			scan->rules[n] = rule_of(t, &scan->instructions[n], n == scan->count - 1);
 }
 
 bool rules_is_callout(const struct translator *t, const struct instruction *in)

@@ -2,7 +2,7 @@
 
 #include "kernel/string.h"
 #include "monitor/memory/linear.h"
-#include "monitor/translator/rules.h"
+#include "monitor/translator/translator.h"
 
 bool scan_find_page(struct vcpu *vcpu, gva_t at, struct scan_page *page)
 {
@@ -52,12 +52,29 @@ static enum decode_result scan_crossing(struct scan *scan, struct vcpu *vcpu, ui
 }
 
 /* Counts the calls that do not. */
-static bool ends_block(const struct instruction *in, const uint8_t *rules, uint32_t *calls)
+static bool ends_block(const struct translator *t, const struct instruction *in,
+                       bool goes_past_calls, uint32_t *calls)
 {
 	if (!(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)))
 		return false;
-	return !rules || !rules_comes_back((enum rule)rules[in->row]) || in->operand_size == 2 ||
-	       ++*calls > BLOCK_CALLS_MAX;
+	return !goes_past_calls || !rules_comes_back((enum rule)t->rules[in->row]) ||
+	       in->operand_size == 2 || ++*calls > BLOCK_CALLS_MAX;
+}
+
+/* Instructions one behind the other of which nothing but the length is asked. */
+static uint32_t scan_plain(struct scan *scan, const struct plain *plain, uint32_t at, uint32_t end)
+{
+	const uint8_t *first = scan->first;
+	uint32_t count = scan->count, length;
+
+	while (at < end && count < BLOCK_INSTRUCTIONS_MAX &&
+	       (length = plain_length(plain, first + at)) != 0) {
+		scan->rules[count++] = RULE_copy;
+		at += length;
+		scan->at[count] = (uint8_t)at;
+	}
+	scan->count = count;
+	return at;
 }
 
 /* The next instruction; DECODE_TRUNCATED when it cannot be fetched whole. */
@@ -73,27 +90,37 @@ static enum decode_result scan_one(struct scan *scan, struct vcpu *vcpu, uint32_
 	return result;
 }
 
-bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page,
-                const uint8_t *rules)
+static uint32_t less(uint32_t one, uint32_t other)
 {
-	uint32_t room = room_on_page(vcpu), end = room < BLOCK_GUEST_MAX ? room : BLOCK_GUEST_MAX;
-	uint32_t at = 0, count = 0, calls = 0;
+	return one < other ? one : other;
+}
+
+bool scan_block(struct translator *t, struct vcpu *vcpu, const struct scan_page *page,
+                bool goes_past_calls)
+{
+	struct scan *scan = &t->scan;
+	uint32_t room = room_on_page(vcpu), end = less(room, BLOCK_GUEST_MAX);
+	uint32_t plain_end = room < PLAIN_WINDOW ? 0 : less(room - PLAIN_WINDOW, end);
+	uint32_t at = 0, calls = 0;
 	enum decode_result result;
 	struct instruction *in;
 
 	scan->first = page->ram + (vcpu->segments[VCPU_CS].base + vcpu->eip) % GUEST_PAGE_SIZE;
 	scan->crosses = false;
 	scan->at[0] = 0;
+	scan->count = 0;
 	do {
-		in = &scan->instructions[count];
+		at = scan_plain(scan, &t->plain, at, plain_end);
+		if (at >= end || scan->count == BLOCK_INSTRUCTIONS_MAX)
+			break;
+		in = &scan->instructions[scan->count];
 		result = scan_one(scan, vcpu, at, room, !calls, in);
 		if (result == DECODE_TRUNCATED)
 			break;
 		at += in->length;
-		scan->at[++count] = (uint8_t)at;
-	} while (result == DECODE_OK && at < end && count < BLOCK_INSTRUCTIONS_MAX &&
-	         !ends_block(in, rules, &calls));
-	scan->count = count;
+		scan->rules[scan->count] = SCAN_DECODED;
+		scan->at[++scan->count] = (uint8_t)at;
+	} while (result == DECODE_OK && !ends_block(t, in, goes_past_calls, &calls));
 	scan->guest_size = at;
-	return count > 0;
+	return scan->count > 0;
 }

@@ -12,6 +12,8 @@
 #include "monitor/state/vcpu.h"
 #include "monitor/translator/block.h"
 
+struct translator;
+
 /* A page of guest code as it is mapped now. */
 struct scan_page {
 	uint32_t physical; /* page number */
@@ -27,18 +29,21 @@ struct scan {
 	const uint8_t *first;                     /* the bytes on the first page */
 	uint8_t last[2 * INSTRUCTION_MAX_LENGTH]; /* the bytes of an instruction that crosses */
 	uint8_t at[BLOCK_INSTRUCTIONS_MAX + 1];   /* of each instruction, from the first byte */
-	uint8_t rules[BLOCK_INSTRUCTIONS_MAX];    /* rules.c: what becomes of it */
+	/* What becomes of it: RULE_copy, where no more is known than the length, or for rules.c. */
+	uint8_t rules[BLOCK_INSTRUCTIONS_MAX];
 	struct instruction instructions[BLOCK_INSTRUCTIONS_MAX];
 };
 
 /* False when the byte cannot be fetched or is not in RAM. Raises nothing. */
 bool scan_find_page(struct vcpu *vcpu, gva_t at, struct scan_page *page);
 
-/* False when not even one instruction can be fetched whole. An encoding that is none counts as an
- * instruction, the last one, whose decoding is `undefined`. `rules`, by row: what comes back does
- * not end a block; NULL where it does. */
-bool scan_block(struct scan *scan, struct vcpu *vcpu, const struct scan_page *page,
-                const uint8_t *rules);
+/* Into t->scan. False when not even one instruction can be fetched whole. An encoding that is none
+ * counts as an instruction, the last one, whose decoding is `undefined`. */
+bool scan_block(struct translator *t, struct vcpu *vcpu, const struct scan_page *page,
+                bool goes_past_calls);
+
+/* In the place of a rule: instructions[] has it, and rules.c is to decide. */
+#define SCAN_DECODED 0xFF
 
 /* The row of an encoding that is none. */
 #define SCAN_ROW_UNDEFINED 0

@@ -36,14 +36,24 @@ static bool is_store(const struct instruction *in, const uint8_t *bytes)
 	        source_of(in) != REGISTER_ESP);
 }
 
+/* The scan may know no more of it than its length. */
+static void choose(struct scan *scan, uint32_t n)
+{
+	const uint8_t *bytes = scan_bytes(scan, n);
+	struct instruction *in = &scan->instructions[n];
+
+	instruction_scan(bytes, (size_t)scan->at[n + 1] - scan->at[n], 32, in);
+	if (is_store(in, bytes))
+		scan->rules[n] = RULE_silent_store;
+}
+
 void silent_choose(const struct translator *t, struct scan *scan, uint32_t eip)
 {
 	if (!t->silent.any)
 		return;
 	for (uint32_t n = 0; n < scan->count; n++)
-		if (scan->rules[n] == RULE_copy && is_site(t, eip + scan->at[n]) &&
-		    is_store(&scan->instructions[n], scan_bytes(scan, n)))
-			scan->rules[n] = RULE_silent_store;
+		if (scan->rules[n] == RULE_copy && is_site(t, eip + scan->at[n]))
+			choose(scan, n);
 }
 
 /* mov ecx,operand, from the store's own prefixes and ModRM. */

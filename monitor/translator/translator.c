@@ -29,6 +29,7 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 	t->setup = *setup;
 	cache_start(t);
 	rules_start(t);
+	plain_start(t);
 	memset(t->setup.window, 0, sizeof(*t->setup.window));
 	for (uint32_t i = 0; i < WINDOW_ALL_SELECTORS; i++)
 		t->setup.window->loadable[i] = WINDOW_NOT_LOADABLE;
@@ -107,6 +108,7 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_call] = flow_call,
         [RULE_callout] = inline_callout,
         [RULE_cli] = inline_cli,
+        [RULE_clts] = inline_clts,
         [RULE_copy_bare] = inline_copy_bare,
         [RULE_copy_settled] = inline_copy_settled,
         [RULE_far_call] = flow_far_call,
@@ -173,10 +175,12 @@ static uint32_t emit_piece(struct emit *emit, uint32_t n)
 static bool goes_on(const struct scan *scan)
 {
 	const struct instruction *in = &scan->instructions[scan->count - 1];
+	enum rule rule = (enum rule)scan->rules[scan->count - 1];
 
+	if (rule == RULE_copy || rules_comes_back(rule))
+		return true;
 	return in->row != SCAN_ROW_UNDEFINED &&
-	       (rules_comes_back((enum rule)scan->rules[scan->count - 1]) ||
-	        !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END)));
+	       !(instruction_opcode(in)->class & (CLASS_CONTROL | CLASS_END));
 }
 
 static void emit_block(struct translator *t, uint32_t number, uint32_t at)
@@ -313,7 +317,7 @@ static enum translator_answer find_or_make(struct translator *t, struct vcpu *vc
 		return TRANSLATOR_FETCH;
 	number = find(t, vcpu, &page);
 	if (number == BLOCK_NONE) {
-		if (!scan_block(&t->scan, vcpu, &page, calls_end_blocks(t) ? NULL : t->rules))
+		if (!scan_block(t, vcpu, &page, !calls_end_blocks(t)))
 			return TRANSLATOR_FETCH;
 		if (is_full(t)) {
 			translator_flush(t);
@@ -400,6 +404,7 @@ void translator_load_window(struct translator *t, const struct vcpu *vcpu)
 	        vcpu->eflags & VCPU_EFLAGS_IF ? WINDOW_INTERRUPTS_ON : WINDOW_INTERRUPTS_OFF;
 	window->system_flags = (vcpu->eflags & VCPU_EFLAGS_IOPL) - WINDOW_FLAGS_EXCESS;
 	window->cr[0] = vcpu->cr0;
+	window->cr0_without_ts = vcpu->cr0 & ~VCPU_CR0_TS;
 	window->cr[2] = vcpu->cr2;
 	window->cr[3] = vcpu->cr3;
 	window->cr[4] = vcpu->cr4;
@@ -414,10 +419,16 @@ uint32_t translator_real_flags(const struct vcpu *vcpu)
 	return (vcpu->eflags & TRANSLATOR_REAL_FLAGS) | VCPU_EFLAGS_IF | VCPU_EFLAGS_ONE;
 }
 
+void translator_store_control(const struct translator *t, struct vcpu *vcpu)
+{
+	vcpu->cr0 &= t->setup.window->cr[0] | ~VCPU_CR0_TS;
+}
+
 void translator_store_window(const struct translator *t, struct vcpu *vcpu, uint32_t real_flags)
 {
 	uint32_t others = vcpu->eflags & ~(TRANSLATOR_REAL_FLAGS | VCPU_EFLAGS_IF);
 
 	vcpu->eflags = others | (real_flags & TRANSLATOR_REAL_FLAGS) |
 	               (t->setup.window->interrupt_flag & VCPU_EFLAGS_IF);
+	translator_store_control(t, vcpu);
 }

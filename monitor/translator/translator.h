@@ -16,6 +16,7 @@
 #include "monitor/state/vm.h"
 #include "monitor/translator/block.h"
 #include "monitor/translator/count.h"
+#include "monitor/translator/plain.h"
 #include "monitor/translator/rules.h"
 #include "monitor/translator/scan.h"
 #include "monitor/translator/window.h"
@@ -156,6 +157,7 @@ struct translator {
 	} silent;
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
+	struct plain plain;        /* plain.c */
 	struct scan scan;          /* scan.c: of the block that is being made */
 };
 
@@ -181,6 +183,8 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 void translator_load_window(struct translator *t, const struct vcpu *vcpu);
 uint32_t translator_real_flags(const struct vcpu *vcpu);
 void translator_store_window(const struct translator *t, struct vcpu *vcpu, uint32_t real_flags);
+/* A part of it: what user code, too, may find changed by the kernel code before it. */
+void translator_store_control(const struct translator *t, struct vcpu *vcpu);
 
 /* Each of the three expects the real general registers in vcpu, and the flags by
  * translator_store_window; then all of vcpu is the guest's, with eip. */

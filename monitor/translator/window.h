@@ -57,8 +57,9 @@ struct translator_window {
 	uint32_t operand;              /* of an instruction that the host answers at once */
 	uint32_t product;              /* the middle of it is the hash of a target */
 	uint32_t blocks_left;          /* limit.c */
+	uint32_t cr0_without_ts;       /* what clts makes of it */
 
-	uint8_t rest_of_page[WINDOW_PAGE - 29 * 4 - 512];
+	uint8_t rest_of_page[WINDOW_PAGE - 30 * 4 - 512];
 
 	uint32_t interrupt_flag;
 	uint32_t lets_in; /* written by what lets interrupts in without that flag */

@@ -28,6 +28,21 @@ TEST(cli_and_sti_are_one_store_each)
 	CHECK_EQ(ring1.host, 4 + 11);
 }
 
+/* mov eax,cr0; or al,8; mov cr0,eax; mov ecx,7; cmp ecx,eax; clts; clts; mov ebx,cr0; setb dl;
+ * hlt: only the load of CR0 is left to the interpreter, and the flags are still those of cmp. */
+TEST(clts_changes_nothing_but_ts)
+{
+	start();
+	run_write(0x0F, 0x20, 0xC0, 0x0C, 0x08, 0x0F, 0x22, 0xC0, 0xB9, 0x07, 0x00, 0x00, 0x00,
+	          0x39, 0xC1, 0x0F, 0x06, 0x0F, 0x06, 0x0F, 0x20, 0xC3, 0x0F, 0x92, 0xC2, 0xF4);
+	ring1_run_all_ways();
+	CHECK_EQ(ring1.callouts, 2);
+	CHECK_EQ(ring1_guest->registers[VCPU_EBX] | VCPU_CR0_TS,
+	         ring1_guest->registers[VCPU_EAX]);
+	CHECK_EQ(ring1_guest->registers[VCPU_EBX] & VCPU_CR0_TS, 0);
+	CHECK_EQ(ring1_guest->registers[VCPU_ECX], 7);
+}
+
 /* sti; pushf; cli; pushf; hlt */
 TEST(sti_shows_in_what_is_pushed)
 {
