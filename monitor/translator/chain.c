@@ -121,9 +121,38 @@ static uint32_t return_place(uint32_t address)
 	return address & (WINDOW_RETURNS - 1);
 }
 
-void chain_expect_return(struct translator *t, uint32_t address, uint32_t landing)
+/* How many landings in a row are tried for one place of the table, the latest first. */
+#define LANDINGS_MAX 4
+
+uint32_t chain_expect_return(struct translator *t, uint32_t address, uint32_t landing)
 {
+	uint32_t first = t->setup.window->returns[return_place(address)], at = first;
+
+	for (uint32_t n = 2; n < LANDINGS_MAX && at != t->miss; n++)
+		at = flow_landing_otherwise(t, at);
+	if (at != t->miss)
+		flow_set_otherwise(t, at, t->miss);
 	expect(&t->expected_returns, t->setup.window->returns, return_place(address), landing);
+	return first;
+}
+
+/* Takes it out of the row that begins in the table. */
+static void forget_landing(struct translator *t, uint32_t landing)
+{
+	uint32_t *first = &t->setup.window->returns[return_place(flow_landing_target(t, landing))];
+	uint32_t at = *first, next;
+
+	if (at == landing) {
+		*first = flow_landing_otherwise(t, landing);
+		return;
+	}
+	for (; at != t->miss; at = next) {
+		next = flow_landing_otherwise(t, at);
+		if (next != landing)
+			continue;
+		flow_set_otherwise(t, at, flow_landing_otherwise(t, landing));
+		return;
+	}
 }
 
 /* Its map has the places where returns land, among others. */
@@ -131,14 +160,10 @@ static void forget_returns(struct translator *t, const struct block *block)
 {
 	for (uint32_t i = block->map; i < block->map + block->map_count; i++) {
 		const struct block_entry *entry = &t->map[i];
-		uint32_t landing = block->host + entry->host, *expected;
 
-		if (entry->kind != (RECOVER_GONE | RECOVER_ECX) ||
-		    entry->guest != BLOCK_ENTRY_TARGET)
-			continue;
-		expected = &t->setup.window->returns[return_place(flow_landing_target(t, landing))];
-		if (*expected == landing)
-			*expected = t->miss;
+		if (entry->kind == (RECOVER_GONE | RECOVER_ECX) &&
+		    entry->guest == BLOCK_ENTRY_TARGET)
+			forget_landing(t, block->host + entry->host);
 	}
 }
 

@@ -22,8 +22,9 @@ void chain_start(struct translator *t);
 /* Forgets all predictions of returns and indirect transfers. */
 void chain_forget_predictions(struct translator *t);
 
-/* The return of a call to this address lands there. */
-void chain_expect_return(struct translator *t, uint32_t address, uint32_t landing);
+/* The return of a call to this address lands there. Returns where to look on for another address
+ * that has the same place in the table. */
+uint32_t chain_expect_return(struct translator *t, uint32_t address, uint32_t landing);
 
 /* What the last exit came through now leads to this block, which was found at its target. */
 void chain_pending(struct translator *t, uint32_t block);

@@ -8,7 +8,9 @@
 #define REG_OF_ECX  (REGISTER_ECX << 3)
 #define SITE_UNSEEN 0u /* a prediction before there is one, with its link's target the same */
 
-#define LANDING_SUBTRACTED 9 /* from the first byte of flow_land's, where its target is */
+/* From the first byte of flow_land's: its target, and the rel32 to where the rest goes. */
+#define LANDING_SUBTRACTED 9
+#define LANDING_OTHERWISE  16
 
 static const struct vcpu_segment_register *code_segment(const struct emit *emit)
 {
@@ -51,7 +53,7 @@ static void go(struct emit *emit, uint32_t target)
 	emit_link(emit, target);
 }
 
-/* flow_landing_target knows where the target stands. */
+/* What stands where in it is known below. */
 void flow_land(struct emit *emit, uint32_t target, uint32_t otherwise)
 {
 	EMIT_WINDOW(emit, target, 0x8B, 0x0D); /* mov ecx,gs:[target] */
@@ -127,9 +129,10 @@ static void go_indirectly(struct emit *emit, const struct instruction *in, const
 /* Where the return of this call lands. What follows in the guest follows here. */
 static void land_return(struct emit *emit)
 {
-	chain_expect_return(emit->t, emit->next, emit->at);
+	uint32_t otherwise = chain_expect_return(emit->t, emit->next, emit->at);
+
 	emit_gone(emit, BLOCK_ENTRY_TARGET, RECOVER_ECX);
-	flow_land(emit, emit->next, emit->t->miss);
+	flow_land(emit, emit->next, otherwise);
 }
 
 uint32_t flow_landing_target(const struct translator *t, uint32_t landing)
@@ -138,6 +141,21 @@ uint32_t flow_landing_target(const struct translator *t, uint32_t landing)
 
 	memcpy(&subtracted, t->setup.cache + landing + LANDING_SUBTRACTED, sizeof(subtracted));
 	return 0u - subtracted;
+}
+
+uint32_t flow_landing_otherwise(const struct translator *t, uint32_t landing)
+{
+	uint32_t at = landing + LANDING_OTHERWISE, relative;
+
+	memcpy(&relative, t->setup.cache + at, sizeof(relative));
+	return at + 4 + relative;
+}
+
+void flow_set_otherwise(struct translator *t, uint32_t landing, uint32_t otherwise)
+{
+	uint32_t at = landing + LANDING_OTHERWISE, relative = otherwise - (at + 4);
+
+	memcpy(t->setup.cache + at, &relative, sizeof(relative));
 }
 
 bool flow_jmp(struct emit *emit, const struct instruction *in, const uint8_t *bytes)

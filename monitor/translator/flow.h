@@ -24,8 +24,10 @@ void flow_on(struct emit *emit);
 /* Compares window.target with `target`; what is equal goes on behind, with ECX the guest's, the
  * rest goes to `otherwise`. */
 void flow_land(struct emit *emit, uint32_t target, uint32_t otherwise);
-/* The target of what flow_land has written there. */
+/* The target of what flow_land has written there, and where the rest of it goes. */
 uint32_t flow_landing_target(const struct translator *t, uint32_t landing);
+uint32_t flow_landing_otherwise(const struct translator *t, uint32_t landing);
+void flow_set_otherwise(struct translator *t, uint32_t landing, uint32_t otherwise);
 
 /* From the first place of a prediction to the second, which has it with the other sign. */
 #define FLOW_PREDICTION_AGAIN 8

@@ -68,6 +68,48 @@ TEST(the_place_that_is_returned_to)
 
 /* The first block falls into the second, which lies right behind it and is then written to: cmp
  * ecx,0; jz out; inc eax; dec ecx; cmp ecx,2; jne first; mov byte [inc],48; jmp first; hlt. */
+static void put_relative(uint32_t at, uint32_t target)
+{
+	small_put32(&run_machine, at, target - (at + 4));
+}
+
+/* call f; inc ebx; jmp to `next`. */
+static void put_call(uint32_t at, uint32_t f, uint32_t next)
+{
+	RUN_PUT(at, 0xE8, 0, 0, 0, 0, 0x43, 0xE9, 0, 0, 0, 0);
+	put_relative(at + 1, f);
+	put_relative(at + 7, next);
+}
+
+/* Calls whose returns have one place in the table of returns, more than are tried in a row for it.
+ * In the end f, which counts in EAX, makes dec ebx of what stands behind one of them. */
+static void return_in_a_row(uint32_t changed, uint32_t when)
+{
+	static const uint32_t sites[] = {0x10000, 0x40000, 0x50000, 0x60000, 0x20000};
+	const uint32_t count = sizeof(sites) / sizeof(sites[0]), f = 0x10100, end = 0x10200;
+
+	start();
+	for (uint32_t i = 0; i < count; i++)
+		put_call(sites[i], f, i + 1 < count ? sites[i + 1] : end);
+	RUN_PUT(end, 0x49, 0x0F, 0x85, 0, 0, 0, 0, 0xF4); /* dec ecx; jnz back; hlt */
+	put_relative(end + 3, sites[0]);
+	/* inc eax; cmp eax,when; jne out; mov byte [changed],48h+3; out: ret */
+	RUN_PUT(f, 0x40, 0x83, 0xF8, (uint8_t)when, 0x75, 0x07, 0xC6, 0x05, 0, 0, 0, 0, 0x4B, 0xC3);
+	small_put32(&run_machine, f + 8, sites[changed] + 5);
+	run_machine.vm.vcpu.registers[VCPU_EAX] = 0;
+	run_machine.vm.vcpu.registers[VCPU_ECX] = 12;
+	watch_and_run();
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX], 12 * count);
+	CHECK(ring1.exits <= 40);
+}
+
+TEST(returns_with_one_place_in_the_table)
+{
+	for (uint32_t changed = 0; changed < 5; changed++)
+		for (uint32_t when = 5; when < 40; when++)
+			return_in_a_row(changed, when);
+}
+
 TEST(a_block_that_is_fallen_into_in_a_loop)
 {
 	start();

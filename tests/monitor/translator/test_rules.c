@@ -257,6 +257,8 @@ TEST(two_calls_whose_returns_are_taken_for_each_other)
 	run_machine.vm.vcpu.registers[VCPU_ECX] = 20;
 	ring1_run_all_ways();
 	CHECK(ring1.exits <= 12);
+	/* Eight for each, and four more for the one that is looked for second. */
+	CHECK(ring1.host <= ring1_plain->instructions + 20 * (8 + 8 + 4) + 60);
 }
 
 /* Far, with CS staying as it is: call to retf, in a loop; jmp; and where another segment is meant.
