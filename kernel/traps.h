@@ -13,6 +13,7 @@
 #define TRAP_DEBUG        1
 #define TRAP_NMI          2
 #define TRAP_DOUBLE_FAULT 8
+#define TRAP_STACK        12
 #define TRAP_PROTECTION   13
 #define TRAP_PAGE_FAULT   14
 #define TRAP_EXCEPTIONS   32

@@ -112,6 +112,21 @@ static void compare(struct machine *machine, uint32_t offset)
 		stop_at_difference(machine, offset, problem);
 }
 
+static bool is_translated(const struct trap_frame *frame)
+{
+	return (frame->cs & 3) == 1;
+}
+
+/* Where ring 1's segments end, the guest's need not. */
+static void answer_beyond(struct machine *machine, const struct trap_frame *frame)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+
+	account_name_instruction(vcpu);
+	if (interpret_instruction(vcpu) == INTERPRET_COMPLETED)
+		translator_note_answered(&machine->translated.translator, frame->eip, false);
+}
+
 /* In translated code an access may be one of ours, in the place of the guest's: the interpreter
  * finds out which fault the guest's instruction has. */
 static void answer_fault(struct machine *machine, const struct trap_frame *frame, gva_t address)
@@ -119,9 +134,12 @@ static void answer_fault(struct machine *machine, const struct trap_frame *frame
 	struct vcpu *vcpu = &machine->vm.vcpu;
 	const struct answer_look *look =
 	        translated_look(&machine->translated, vcpu, frame, address);
+	uint32_t accesses = machine->vm.device_accesses;
 
 	if (look->result != SHADOW_TRUE_FAULT) {
 		answer_page_fault(vcpu, address, look);
+		if (is_translated(frame) && machine->vm.device_accesses != accesses)
+			translator_note_answered(&machine->translated.translator, frame->eip, true);
 	} else if (vcpu->cpl == 3) {
 		translated_want_gate(&machine->translated, TRAP_PAGE_FAULT);
 		answer_page_fault(vcpu, address, look);
@@ -141,7 +159,24 @@ static void answer_exception(struct machine *machine, struct trap_frame *frame, 
 	if (is_software_interrupt(vcpu, frame))
 		translated_want_gate(&machine->translated,
 		                     (uint8_t)(frame->error >> ERROR_INDEX_SHIFT));
-	answer_trap(vcpu, frame, address);
+	if (is_translated(frame) &&
+	    (frame->vector == TRAP_PROTECTION || frame->vector == TRAP_STACK))
+		answer_beyond(machine, frame);
+	else
+		answer_trap(vcpu, frame, address);
+}
+
+/* What translated code leaves to the interpreter. */
+static void answer_callout(struct machine *machine, const struct trap_frame *frame)
+{
+	struct vcpu *vcpu = &machine->vm.vcpu;
+	uint32_t accesses = machine->vm.device_accesses;
+
+	account_name_instruction(vcpu);
+	interpret_step(vcpu);
+	if (frame->vector == TRANSLATOR_VECTOR_CALLOUT)
+		translator_note_callout(&machine->translated.translator, frame->eip,
+		                        machine->vm.device_accesses != accesses);
 }
 
 static void answer(struct machine *machine, struct trap_frame *frame, gva_t address,
@@ -150,8 +185,7 @@ static void answer(struct machine *machine, struct trap_frame *frame, gva_t addr
 	struct vcpu *vcpu = &machine->vm.vcpu;
 
 	if (result == TRANSLATED_INTERPRET) {
-		account_name_instruction(vcpu);
-		interpret_step(vcpu);
+		answer_callout(machine, frame);
 	} else if (frame && result == TRANSLATED_PUSH) {
 		if (translated_look(&machine->translated, vcpu, frame, address)->result !=
 		    SHADOW_MAPPED)

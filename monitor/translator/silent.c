@@ -1,23 +1,9 @@
 #include "monitor/translator/silent.h"
 
-#include "monitor/translator/fault.h"
-#include "monitor/translator/invalidate.h"
-
 #define MOV_FROM_REGISTER  0x89
 #define MOV_FROM_IMMEDIATE 0xC7
-#define SEEN_ENOUGH        8
 #define RESTORE_ECX_SIZE   7
 #define SHORT_JUMP_SIZE    2
-
-static uint32_t *site_of(struct translator *t, uint32_t eip)
-{
-	return &t->silent.sites[eip * 0x9E3779B1u >> (32 - TRANSLATOR_SILENT_BITS)];
-}
-
-static bool is_site(const struct translator *t, uint32_t eip)
-{
-	return *site_of((struct translator *)t, eip) == eip;
-}
 
 static unsigned int source_of(const struct instruction *in)
 {
@@ -25,7 +11,7 @@ static unsigned int source_of(const struct instruction *in)
 }
 
 /* Through ECX the two are compared, and ESP is no index. */
-static bool is_store(const struct instruction *in, const uint8_t *bytes)
+bool silent_is_store(const struct instruction *in, const uint8_t *bytes)
 {
 	uint8_t opcode = bytes[in->opcode_at];
 
@@ -34,26 +20,6 @@ static bool is_store(const struct instruction *in, const uint8_t *bytes)
 	return opcode == MOV_FROM_IMMEDIATE ||
 	       (opcode == MOV_FROM_REGISTER && source_of(in) != REGISTER_ECX &&
 	        source_of(in) != REGISTER_ESP);
-}
-
-/* The scan may know no more of it than its length. */
-static void choose(struct scan *scan, uint32_t n)
-{
-	const uint8_t *bytes = scan_bytes(scan, n);
-	struct instruction *in = &scan->instructions[n];
-
-	instruction_scan(bytes, (size_t)scan->at[n + 1] - scan->at[n], 32, in);
-	if (is_store(in, bytes))
-		scan->rules[n] = RULE_silent_store;
-}
-
-void silent_choose(const struct translator *t, struct scan *scan, uint32_t eip)
-{
-	if (!t->silent.any)
-		return;
-	for (uint32_t n = 0; n < scan->count; n++)
-		if (scan->rules[n] == RULE_copy && is_site(t, eip + scan->at[n]))
-			choose(scan, n);
 }
 
 /* mov ecx,operand, from the store's own prefixes and ModRM. */
@@ -96,29 +62,5 @@ bool silent_mov(struct emit *emit, const struct instruction *in, const uint8_t *
 	EMIT(emit, 0xEB, RESTORE_ECX_SIZE); /* jmp behind */
 	emit_behind(emit, RECOVER_ECX);
 	EMIT_RESTORE_ECX(emit); /* same: */
-	return true;
-}
-
-bool translator_note_silent(struct translator *t, uint32_t offset)
-{
-	uint32_t place = offset % TRANSLATOR_SILENT_SEEN;
-	const struct block_entry *entry;
-	const struct block *block;
-	uint32_t eip;
-
-	if (t->silent.seen[place].offset != offset)
-		t->silent.seen[place] = (struct silent_seen){.offset = offset};
-	if (++t->silent.seen[place].count < SEEN_ENOUGH)
-		return false;
-	t->silent.seen[place].count = 0;
-	entry = fault_find_entry(t, offset, &block);
-	if (!entry || block->dead)
-		return false;
-	eip = fault_eip(t, block, entry, offset);
-	if (is_site(t, eip))
-		return false;
-	*site_of(t, eip) = eip;
-	t->silent.any = true;
-	invalidate_drop(t, (uint32_t)(block - t->blocks));
 	return true;
 }

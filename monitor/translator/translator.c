@@ -3,6 +3,7 @@
 #include "kernel/statistics.h"
 #include "kernel/string.h"
 #include "monitor/cpu/events.h"
+#include "monitor/translator/adapt.h"
 #include "monitor/translator/cache.h"
 #include "monitor/translator/chain.h"
 #include "monitor/translator/fault.h"
@@ -190,7 +191,7 @@ static void emit_block(struct translator *t, uint32_t number, uint32_t at)
 	uint32_t n = 0;
 
 	rules_choose(t, &t->scan);
-	silent_choose(t, &t->scan, block->eip);
+	adapt_choose(t, &t->scan, block->eip);
 	emit_begin(&emit, t, block, at);
 	if (t->setup.count)
 		count_emit(&emit);

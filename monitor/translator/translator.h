@@ -92,8 +92,16 @@ struct translator_expected {
 	uint32_t count; /* one more than that when it may be any */
 };
 
-#define TRANSLATOR_SILENT_BITS 7
-#define TRANSLATOR_SILENT_SEEN 64
+#define TRANSLATOR_ADAPT_BITS 7
+#define TRANSLATOR_ADAPT_SEEN 64
+
+/* What becomes of an instruction that would be copied. */
+enum adapt_wanted {
+	ADAPT_NOTHING,
+	ADAPT_SILENT,
+	ADAPT_CALLOUT,
+	ADAPT_COPY, /* after ADAPT_CALLOUT */
+};
 
 struct translator {
 	struct translator_setup setup;
@@ -147,14 +155,19 @@ struct translator {
 	} breakpoints[TRANSLATOR_BREAKPOINTS];
 	uint32_t breakpoint_count, breakpoint_seed;
 
-	/* silent.c: by a hash of their eip, those that are known; by offset, those that may be. */
+	/* adapt.c: by a hash of their eip, instructions that are known; by offset, those that have
+	 * trapped. */
 	struct {
 		bool any;
-		uint32_t sites[1u << TRANSLATOR_SILENT_BITS];
-		struct silent_seen {
+		struct adapt_site {
+			uint32_t eip;
+			enum adapt_wanted wanted;
+			uint16_t needless, patience; /* callouts */
+		} sites[1u << TRANSLATOR_ADAPT_BITS];
+		struct adapt_seen {
 			uint32_t offset, count;
-		} seen[TRANSLATOR_SILENT_SEEN];
-	} silent;
+		} seen[TRANSLATOR_ADAPT_SEEN];
+	} adapt;
 
 	uint8_t rules[RULES_ROWS]; /* rules.c */
 	struct plain plain;        /* plain.c */
@@ -231,6 +244,13 @@ void translator_written(struct translator *t, gpa_t at, uint32_t size);
 /* The instruction there has trapped to store what was there. True when that has been the last time:
  * its block is dropped, and `offset` good only to recover from. */
 bool translator_note_silent(struct translator *t, uint32_t offset);
+
+/* The interpreter has done the instruction that has trapped there, because it reached a device, or
+ * else memory behind the end of ring 1's segments: it may become a callout. */
+void translator_note_answered(struct translator *t, uint32_t offset, bool device);
+/* It has done what was a callout, with the offset that translator_at_callout was given: one that it
+ * became in this way may be copied again. */
+void translator_note_callout(struct translator *t, uint32_t offset, bool device);
 
 /* The block that `offset` is in, or NULL: for whoever shows it. */
 const struct block *translator_find_block(const struct translator *t, uint32_t offset);
