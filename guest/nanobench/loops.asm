@@ -48,6 +48,11 @@ IER_SENT    equ 2			; interrupt when there is nothing left to send
 	in al, dx
 	END
 
+	LOOP loop_poll
+	TURN
+	in al, 0x61
+	END
+
 	LOOP loop_cr3wr
 	mov eax, [loop_root]
 	TURN

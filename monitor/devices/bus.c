@@ -135,6 +135,7 @@ static uint32_t bus_read_part(struct bus *bus, uint64_t now, uint32_t port, unsi
 	}
 	if (range_takes_whole(range, port, size)) {
 		range->reads++;
+		bus->stirred += !range->reads_quietly;
 		return range->read(range->chip, now, (uint16_t)port, size);
 	}
 	unsigned half = size / 2;
@@ -154,6 +155,7 @@ static void bus_write_part(struct bus *bus, uint64_t now, uint32_t port, unsigne
 	}
 	if (range_takes_whole(range, port, size)) {
 		range->writes++;
+		bus->stirred++;
 		range->write(range->chip, now, (uint16_t)port, size, value);
 		return;
 	}

@@ -30,6 +30,7 @@ struct bus_range {
 	bus_read_function *read;
 	bus_write_function *write;
 	void *chip;
+	bool reads_quietly;     /* reads leave it as it was when the chip is due next */
 	uint64_t reads, writes; /* accesses that reached the chip */
 };
 
@@ -61,6 +62,7 @@ struct bus {
 	struct bus_memory_range memory[BUS_MEMORY_RANGES];
 	unsigned memory_count;
 	uint64_t unknown_reads, unknown_writes;
+	uint32_t stirred; /* accesses to ports after which some chip may be due at another time */
 	uint8_t reported[(BUS_PORTS + 7) / 8];
 
 	/* Wiring. */

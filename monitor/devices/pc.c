@@ -36,10 +36,8 @@ struct port_range {
 static const struct port_range ranges[] = {
         {I8259_MASTER_PORT, I8259_PORTS, 1, "8259 master", pc_read_interrupts, pc_write_interrupts,
          0},
-        {I8254_PORT, I8254_PORTS, 1, "8254", i8254_read, i8254_write, offsetof(struct pc, timer)},
         {I8042_DATA_PORT, 1, 1, "8042 data", i8042_read, i8042_write,
          offsetof(struct pc, keyboard)},
-        {PORT61, 1, 1, "port 0x61", port61_read, port61_write, offsetof(struct pc, port61)},
         {I8042_COMMAND_PORT, 1, 1, "8042 command", i8042_read, i8042_write,
          offsetof(struct pc, keyboard)},
         {MC146818_PORT, MC146818_PORTS, 1, "MC146818", mc146818_read, mc146818_write,
@@ -59,10 +57,16 @@ static const struct port_range ranges[] = {
          pc_write_interrupts, 0},
         {ACPI_PM_EVENT_PORT, ACPI_PM_EVENT_PORTS, 4, "ACPI events", acpi_pm_read, acpi_pm_write,
          offsetof(struct pc, acpi_pm)},
-        {ACPI_PM_TIMER_PORT, ACPI_PM_TIMER_PORTS, 4, "ACPI timer", acpi_pm_read, acpi_pm_write,
-         offsetof(struct pc, acpi_pm)},
         {POWER_CONTROL_PORT, 2, 2, "power control", power_read, power_write,
          offsetof(struct pc, power)},
+};
+
+/* What guests poll: to read it does not change when a chip is due next. */
+static const struct port_range quiet_ranges[] = {
+        {I8254_PORT, I8254_PORTS, 1, "8254", i8254_read, i8254_write, offsetof(struct pc, timer)},
+        {PORT61, 1, 1, "port 0x61", port61_read, port61_write, offsetof(struct pc, port61)},
+        {ACPI_PM_TIMER_PORT, ACPI_PM_TIMER_PORTS, 4, "ACPI timer", acpi_pm_read, acpi_pm_write,
+         offsetof(struct pc, acpi_pm)},
 };
 
 /* The reset control register lies within the address register of the PCI bus, which is for words of
@@ -236,7 +240,8 @@ static void pc_wire_apics(struct pc *pc, const struct pc_outside *outside)
 	pc->io_apic.owner = pc;
 }
 
-static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count)
+static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count,
+                      bool reads_quietly)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct bus_range range = {.first = rows[i].first,
@@ -245,6 +250,7 @@ static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count
 		                          .name = rows[i].name,
 		                          .read = rows[i].read,
 		                          .write = rows[i].write,
+		                          .reads_quietly = reads_quietly,
 		                          .chip = (uint8_t *)pc + rows[i].chip};
 		bus_attach(&pc->bus, &range);
 	}
@@ -298,7 +304,7 @@ static void pc_wire_disk(struct pc *pc, const struct pc_outside *outside)
 	pc->ide.disk.sectors = outside->disk_sectors;
 	if (!outside->disk)
 		return;
-	pc_attach(pc, ide_ranges, COUNT(ide_ranges));
+	pc_attach(pc, ide_ranges, COUNT(ide_ranges), false);
 	pc->ide.line = (struct line){pc_drive_interrupt, pc, IDE_INTERRUPT};
 	pc->ide.read_memory = outside->read_memory;
 	pc->ide.write_memory = outside->write_memory;
@@ -308,10 +314,10 @@ static void pc_wire_disk(struct pc *pc, const struct pc_outside *outside)
 static void pc_wire_pci(struct pc *pc)
 {
 	if (pc->without.pci) {
-		pc_attach(pc, without_pci_ranges, COUNT(without_pci_ranges));
+		pc_attach(pc, without_pci_ranges, COUNT(without_pci_ranges), false);
 		return;
 	}
-	pc_attach(pc, pci_ranges, COUNT(pci_ranges));
+	pc_attach(pc, pci_ranges, COUNT(pci_ranges), true);
 	pc->pci.written = pc_place_master;
 	pc->pci.owner = pc;
 	pc_place_master(pc, PCI_IDE);
@@ -321,9 +327,10 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 {
 	pc->bus.report = outside->unknown_port;
 	pc->bus.owner = outside->owner;
-	pc_attach(pc, ranges, COUNT(ranges));
+	pc_attach(pc, ranges, COUNT(ranges), false);
+	pc_attach(pc, quiet_ranges, COUNT(quiet_ranges), true);
 	if (!pc->without.vga)
-		pc_attach(pc, vga_ranges, COUNT(vga_ranges));
+		pc_attach(pc, vga_ranges, COUNT(vga_ranges), false);
 	pc_attach_memory(pc, &rom_range, &pc->rom);
 	pc_wire_disk(pc, outside);
 	pc_wire_pci(pc);

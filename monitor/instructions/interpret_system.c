@@ -323,27 +323,29 @@ bool interpret_in(struct vcpu *vcpu, const struct instruction *in)
 {
 	unsigned int size = in->operands[0].size;
 	struct vm *vm = vcpu->vm;
-	uint32_t port;
+	uint32_t port, stirred, value;
 
 	if (!interpret_get(vcpu, in, 1, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
 	watchpoints_note_port(vcpu, (uint16_t)port, size);
-	vm->device_accesses++;
-	return interpret_set(vcpu, in, 0,
-	                     bus_read(vm->bus, vm->read_time(vm), (uint16_t)port, size));
+	stirred = vm->bus->stirred;
+	value = bus_read(vm->bus, vm->read_time(vm), (uint16_t)port, size);
+	vm->device_accesses += vm->bus->stirred != stirred;
+	return interpret_set(vcpu, in, 0, value);
 }
 
 bool interpret_out(struct vcpu *vcpu, const struct instruction *in)
 {
 	unsigned int size = in->operands[1].size;
 	struct vm *vm = vcpu->vm;
-	uint32_t port;
+	uint32_t port, stirred;
 
 	if (!interpret_get(vcpu, in, 0, &port) || !control_check_port(vcpu, (uint16_t)port, size))
 		return false;
 	watchpoints_note_port(vcpu, (uint16_t)port, size);
-	vm->device_accesses++;
+	stirred = vm->bus->stirred;
 	bus_write(vm->bus, vm->read_time(vm), (uint16_t)port, size,
 	          interpret_get_register(vcpu, VCPU_EAX, size));
+	vm->device_accesses += vm->bus->stirred != stirred;
 	return true;
 }

@@ -115,6 +115,28 @@ TEST(bus_unknown_ports_read_all_ones_and_are_reported_once)
 	CHECK_STR(unknown_log, "r80/1=0 w81/1=77 ");
 }
 
+TEST(bus_tells_what_stirs_a_chip)
+{
+	struct bus_range quiet = probe_range(&eight, 0x300, 0x301, 1);
+
+	set_up();
+	quiet.reads_quietly = true;
+	CHECK(bus_attach(&bus, &quiet));
+	bus.stirred = 0;
+	bus_read(&bus, 0, 0x300, 2);
+	bus_read(&bus, 0, 0x80, 4);
+	bus_write(&bus, 0, 0x80, 4, 0);
+	CHECK_EQ(bus.stirred, 0);
+	bus_write(&bus, 0, 0x300, 1, 0);
+	CHECK_EQ(bus.stirred, 1);
+	bus_detach(&bus, 0x300);
+	quiet.reads_quietly = false;
+	CHECK(bus_attach(&bus, &quiet));
+	bus_read(&bus, 0, 0x300, 1);
+	CHECK_EQ(bus.stirred, 2);
+	bus_detach(&bus, 0x300);
+}
+
 TEST(bus_the_last_port_does_not_wrap_to_the_first)
 {
 	set_up();
