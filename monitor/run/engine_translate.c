@@ -279,7 +279,7 @@ static uint32_t counted_turn(struct machine *machine, uint32_t seen, uint32_t mo
 	const struct vcpu *vcpu = &machine->vm.vcpu;
 	uint64_t before = vcpu->instructions;
 	uint32_t base = vcpu->segments[VCPU_CS].base, done;
-	bool is_kernel = vcpu->cpl == 0;
+	bool is_kernel = vcpu->cpl != 3;
 
 	done = turn(machine, seen, most, interrupted);
 	if (is_kernel && vcpu->instructions != before)

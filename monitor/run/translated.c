@@ -124,7 +124,7 @@ bool translated_find(struct translated *translated, struct vcpu *vcpu, uint32_t 
 		return false;
 	user_gates_follow(&translated->gates, vcpu);
 	/* In lockstep the interpreter goes first, and only through kernel code. */
-	if (translated->gates.wanted != USER_GATES_NONE &&
+	if (translated->gates.wanted != USER_GATES_NONE && vcpu->cpl == 0 &&
 	    !translated->translator.setup.options.repeatable)
 		user_gates_open(&translated->gates, vcpu);
 	return true;
@@ -201,11 +201,11 @@ static void take_kernel_segments(const struct translated *translated, struct vcp
 	const uint32_t *selectors = translated->translator.setup.window->selectors;
 	const struct user_gates *gates = &translated->gates;
 
-	if (vcpu->cpl != 0) {
+	if (vcpu->cpl == 3) {
 		vcpu->segments[VCPU_CS] = gates->code;
 		vcpu->segments[VCPU_SS] = gates->stack;
+		vcpu->cpl = 0;
 	}
-	vcpu->cpl = 0;
 	for (unsigned int i = 0; i < sizeof(data_segments) / sizeof(data_segments[0]); i++)
 		twins_adopt(&translated->twins, vcpu, data_segments[i],
 		            (uint16_t)selectors[data_segments[i]]);
@@ -306,7 +306,7 @@ static void note_gates(const struct translated *translated, const struct vcpu *v
 	const struct user_gates *gates = &translated->gates;
 
 	window->stack = gates->real_stack;
-	if (vcpu->cpl == 0)
+	if (vcpu->cpl != 3)
 		return;
 	window->selectors[VCPU_CS] = gates->code.selector;
 	window->selectors[VCPU_SS] = gates->stack.selector;

@@ -56,7 +56,7 @@ static bool are_good(const struct user_gates *gates, const struct vcpu *vcpu)
 	       gates->task == vcpu->tr.base && gates->generation == gates->translator->generation &&
 	       gates->twins_generation == gates->twins->generation &&
 	       gates->moves == gates->slot->moves &&
-	       (vcpu->cpl || (is(&vcpu->segments[VCPU_CS], &gates->code) &&
+	       (vcpu->cpl == 3 || (is(&vcpu->segments[VCPU_CS], &gates->code) &&
 	                      is(&vcpu->segments[VCPU_SS], &gates->stack)));
 }
 

@@ -99,6 +99,7 @@ struct block_page {
 
 struct block_segment {
 	uint32_t base, limit;
+	bool inner; /* of ring 1 or 2, where fewer instructions may do what they say */
 };
 
 #endif

@@ -238,11 +238,41 @@ static inline uint8_t rule_of(const struct translator *t, const struct instructi
 	return rule;
 }
 
+/* Of what is not copied ring 1 and 2 may do what neither needs privilege nor looks at it. */
+static uint8_t inner_rule(uint8_t rule)
+{
+	switch (rule) {
+	case RULE_call:
+	case RULE_copy:
+	case RULE_copy_bare:
+	case RULE_copy_settled:
+	case RULE_jcc:
+	case RULE_jmp:
+	case RULE_loop:
+	case RULE_mov_from_segment:
+	case RULE_push_segment:
+	case RULE_pushf:
+	case RULE_rdtsc:
+	case RULE_ret:
+		return rule;
+	default:
+		return RULE_callout;
+	}
+}
+
 void rules_choose(const struct translator *t, struct scan *scan)
 {
-	for (uint32_t n = 0; n < scan->count; n++)
-		if (scan->rules[n] == SCAN_DECODED)
-			scan->rules[n] = rule_of(t, &scan->instructions[n], n == scan->count - 1);
+	bool inner = t->segments[t->segment].inner;
+
+	for (uint32_t n = 0; n < scan->count; n++) {
+		uint8_t *rule = &scan->rules[n];
+
+		if (*rule != SCAN_DECODED)
+			continue;
+		*rule = rule_of(t, &scan->instructions[n], n == scan->count - 1);
+		if (inner)
+			*rule = inner_rule(*rule);
+	}
 }
 
 bool rules_is_callout(const struct translator *t, const struct instruction *in)

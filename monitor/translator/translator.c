@@ -57,9 +57,10 @@ static bool is_big(const struct vcpu_segment_register *segment)
 	return segment->attributes & VCPU_ATTRIBUTE_BIG;
 }
 
-static bool is_mode(const struct vcpu *vcpu)
+/* In lockstep the interpreter goes first, and only through code of ring 0. */
+static bool is_mode(const struct translator *t, const struct vcpu *vcpu)
 {
-	return vcpu->cpl == 0 && !(vcpu->eflags & VCPU_EFLAGS_VM) &&
+	return vcpu->cpl <= (t->setup.options.repeatable ? 0 : 2) && !(vcpu->eflags & VCPU_EFLAGS_VM) &&
 	       is_big(&vcpu->segments[VCPU_CS]) && is_big(&vcpu->segments[VCPU_SS]) &&
 	       vcpu->eip <= vcpu->segments[VCPU_CS].limit;
 }
@@ -71,24 +72,31 @@ static bool is_unusual(const struct vcpu *vcpu)
 	       vcpu->halted || vcpu->debug[7] & EVENTS_DR7_ON;
 }
 
+static bool is_segment(const struct block_segment *segment, const struct vcpu *vcpu)
+{
+	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
+
+	return segment->base == cs->base && segment->limit == cs->limit &&
+	       segment->inner == (vcpu->cpl != 0);
+}
+
 /* Blocks know their code segment by number. Predictions are only good for one. */
 static void enter_segment(struct translator *t, const struct vcpu *vcpu)
 {
 	const struct vcpu_segment_register *cs = &vcpu->segments[VCPU_CS];
 	uint32_t n = 0;
 
-	if (t->segment != BLOCK_NONE && t->segments[t->segment].base == cs->base &&
-	    t->segments[t->segment].limit == cs->limit)
+	if (t->segment != BLOCK_NONE && is_segment(&t->segments[t->segment], vcpu))
 		return;
-	while (n < t->segment_count &&
-	       (t->segments[n].base != cs->base || t->segments[n].limit != cs->limit))
+	while (n < t->segment_count && !is_segment(&t->segments[n], vcpu))
 		n++;
 	if (n == TRANSLATOR_SEGMENTS) {
 		translator_flush(t);
 		n = 0;
 	}
 	if (n == t->segment_count)
-		t->segments[t->segment_count++] = (struct block_segment){cs->base, cs->limit};
+		t->segments[t->segment_count++] =
+		        (struct block_segment){cs->base, cs->limit, vcpu->cpl != 0};
 	t->segment = n;
 	t->generation++;
 	chain_forget_predictions(t);
@@ -344,7 +352,7 @@ enum translator_answer translator_find_or_make(struct translator *t, struct vcpu
 {
 	enum translator_answer answer = TRANSLATOR_FOUND;
 
-	if (!is_mode(vcpu))
+	if (!is_mode(t, vcpu))
 		return TRANSLATOR_MODE;
 	if (is_unusual(vcpu))
 		return TRANSLATOR_UNUSUAL;

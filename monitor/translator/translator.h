@@ -1,4 +1,4 @@
-/* The binary translator: guest code of CPL 0 in, code for ring 1 out.
+/* The binary translator: guest code of CPL 0, 1 and 2 in, code for ring 1 out.
  *
  * It makes, finds, chains and drops blocks in the translation cache, and it tells the exact state
  * of the guest at any place in the cache. It runs nothing: the engine enters translated code at the
@@ -177,7 +177,7 @@ struct translator {
 /* Why find_or_make has nothing; then one instruction is to be interpreted. */
 enum translator_answer {
 	TRANSLATOR_FOUND,
-	TRANSLATOR_MODE,    /* not CPL 0, 16-bit code or stack, virtual-8086 */
+	TRANSLATOR_MODE,    /* CPL 3, 16-bit code or stack, virtual-8086 */
 	TRANSLATOR_UNUSUAL, /* TF, breakpoints, a shadow, an event on its way */
 	TRANSLATOR_FETCH,   /* the code cannot be fetched, or is no RAM */
 };

@@ -21,7 +21,7 @@
 #define TIMER_MASK     0xFFFFFFu
 #define VECTOR_POWER   0x59
 #define VECTOR_NONE    0xFF
-#define MEASURED       50000u /* ticks of the 8254: 42 ms */
+#define MEASURED       20000u /* ticks of the 8254: 17 ms */
 #define PATIENCE_TICKS                                                             \
 	12000000u /* of the ACPI timer: 3.3 s; its highest bit changes every 2.3 s \
 	           */
@@ -81,18 +81,40 @@ static uint16_t read_counter(void)
 	return (uint16_t)(port_read8(0x40) << 8 | low);
 }
 
-static void check_timer(uint16_t port)
+/* How far the 8254 has counted, and how far the timer has at least and at most meanwhile. */
+struct pace {
+	uint32_t elapsed, least, most;
+};
+
+static struct pace measure(uint16_t port)
 {
+	struct pace pace;
+
 	timer_start_once(0xFFFF);
 	while (read_counter() > 0xFFF0)
 		;
+	uint32_t before = port_read32(port);
 	uint16_t start = read_counter();
-	uint32_t before = port_read32(port), elapsed;
+	uint32_t behind = port_read32(port);
 	do {
-		elapsed = (uint16_t)(start - read_counter());
-	} while (elapsed < MEASURED);
-	uint32_t ticks = (port_read32(port) - before) & TIMER_MASK;
-	test_check(ticks > 3 * elapsed - elapsed / 50 && ticks < 3 * elapsed + elapsed / 10,
+		pace.least = (port_read32(port) - behind) & TIMER_MASK;
+		pace.elapsed = (uint16_t)(start - read_counter());
+		pace.most = (port_read32(port) - before) & TIMER_MASK;
+	} while (pace.elapsed < MEASURED && pace.most < 4 * MEASURED);
+	return pace;
+}
+
+/* Again when the computer underneath has done something else between two reads. */
+static void check_timer(uint16_t port)
+{
+	struct pace pace = measure(port);
+
+	for (unsigned i = 0; i < 200 && (pace.most - pace.least > pace.elapsed / 10 ||
+	                                 pace.most >= 4 * MEASURED);
+	     i++)
+		pace = measure(port);
+	test_check(pace.least < 3 * pace.elapsed + pace.elapsed / 10 &&
+	                   pace.most > 3 * pace.elapsed - pace.elapsed / 50,
 	           "the timer counts three times as fast as the 8254");
 }
 

@@ -43,6 +43,44 @@ TEST(clts_changes_nothing_but_ts)
 	CHECK_EQ(ring1_guest->registers[VCPU_ECX], 7);
 }
 
+static void put_in_ring(enum vcpu_segment segment, unsigned int ring)
+{
+	struct vcpu_segment_register *held = &run_machine.vm.vcpu.segments[segment];
+
+	held->selector = (uint16_t)(held->selector | ring);
+	held->attributes = (uint16_t)((held->attributes & ~0x60u) | ring << 5);
+}
+
+/* pushf; pop eax; mov ecx,3; push cs; pop edx; call +1; nop; dec ecx; jnz back to push; and then
+ * what ring 1 may not do, or what does less there: the handler of the fault halts. */
+static void run_inner(uint8_t first, uint8_t second)
+{
+	start();
+	run_write(0x9C, 0x58, 0xB9, 0x03, 0x00, 0x00, 0x00, 0x0E, 0x5A, 0xE8, 0x02, 0x00, 0x00,
+	          0x00, 0xEB, 0x02, 0x43, 0xC3, 0x49, 0x75, 0xF2, first, second, 0xF4);
+	run_machine.vm.vcpu.cpl = 1;
+	put_in_ring(VCPU_CS, 1);
+	put_in_ring(VCPU_SS, 1);
+	ring1_run_all_ways();
+}
+
+TEST(code_of_ring_1_is_translated_and_has_no_privileges)
+{
+	run_inner(0x90, 0x90);
+	CHECK_EQ(ring1_guest->registers[VCPU_EDX], RUN_CODE0 | 1);
+	CHECK_EQ(ring1_guest->cpl, 0);
+	CHECK(ring1.host > 30);
+	CHECK(ring1.interpreted <= 4);
+	run_inner(0xFA, 0x90); /* cli */
+	run_inner(0xFB, 0x90); /* sti */
+	run_inner(0x0F, 0x06); /* clts */
+	run_inner(0x9C, 0x9D); /* pushf; popf, which leaves IF as it is */
+	run_inner(0x16, 0x17); /* push ss; pop ss */
+	run_inner(0x1E, 0x1F); /* push ds; pop ds */
+	run_inner(0xE4, 0x60); /* in al,60h */
+	run_inner(0x9C, 0xCF); /* pushf; iret */
+}
+
 /* sti; pushf; cli; pushf; hlt */
 TEST(sti_shows_in_what_is_pushed)
 {
