@@ -57,7 +57,7 @@ static bool are_good(const struct user_gates *gates, const struct vcpu *vcpu)
 	       gates->twins_generation == gates->twins->generation &&
 	       gates->moves == gates->slot->moves &&
 	       (vcpu->cpl == 3 || (is(&vcpu->segments[VCPU_CS], &gates->code) &&
-	                      is(&vcpu->segments[VCPU_SS], &gates->stack)));
+	                           is(&vcpu->segments[VCPU_SS], &gates->stack)));
 }
 
 static bool have_moved(const struct user_gates *gates, struct vcpu *vcpu)

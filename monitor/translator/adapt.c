@@ -8,7 +8,7 @@
 #define SEEN_ENOUGH     8 /* traps */
 #define NEEDLESS_ENOUGH 8 /* callouts in a row that reached no device */
 /* Callouts until it is tried whether the segments still end before what is reached. */
-#define TRIED_EVERY     1024
+#define TRIED_EVERY 1024
 
 static struct adapt_site *site_of(struct translator *t, uint32_t eip)
 {
@@ -82,8 +82,7 @@ static bool note(struct translator *t, uint32_t offset, enum adapt_wanted wanted
 	eip = fault_eip(t, block, entry, offset);
 	if (find_site(t, eip) && find_site(t, eip)->wanted == wanted)
 		return false;
-	*site_of(t, eip) =
-	        (struct adapt_site){.eip = eip, .wanted = wanted, .patience = patience};
+	*site_of(t, eip) = (struct adapt_site){.eip = eip, .wanted = wanted, .patience = patience};
 	t->adapt.any = true;
 	invalidate_drop(t, (uint32_t)(block - t->blocks));
 	return true;

@@ -3,11 +3,11 @@
 #include "kernel/string.h"
 #include "monitor/translator/translator.h"
 
-#define SAMPLE        32 /* as many bytes as the decoder wants not to be slow */
-#define RM_MASK       7u
-#define REG_MASK      (7u << 3)
-#define MASK_SHIFT    16
-#define MOD_REGISTER  24 /* from this form on */
+#define SAMPLE       32 /* as many bytes as the decoder wants not to be slow */
+#define RM_MASK      7u
+#define REG_MASK     (7u << 3)
+#define MASK_SHIFT   16
+#define MOD_REGISTER 24 /* from this form on */
 
 /* Whether these bits of ModRM choose among the opcode's rows. */
 static bool depends_on(const struct opcode *row, uint32_t mask)

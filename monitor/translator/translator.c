@@ -60,9 +60,9 @@ static bool is_big(const struct vcpu_segment_register *segment)
 /* In lockstep the interpreter goes first, and only through code of ring 0. */
 static bool is_mode(const struct translator *t, const struct vcpu *vcpu)
 {
-	return vcpu->cpl <= (t->setup.options.repeatable ? 0 : 2) && !(vcpu->eflags & VCPU_EFLAGS_VM) &&
-	       is_big(&vcpu->segments[VCPU_CS]) && is_big(&vcpu->segments[VCPU_SS]) &&
-	       vcpu->eip <= vcpu->segments[VCPU_CS].limit;
+	return vcpu->cpl <= (t->setup.options.repeatable ? 0 : 2) &&
+	       !(vcpu->eflags & VCPU_EFLAGS_VM) && is_big(&vcpu->segments[VCPU_CS]) &&
+	       is_big(&vcpu->segments[VCPU_SS]) && vcpu->eip <= vcpu->segments[VCPU_CS].limit;
 }
 
 static bool is_unusual(const struct vcpu *vcpu)

@@ -109,8 +109,8 @@ static void check_timer(uint16_t port)
 {
 	struct pace pace = measure(port);
 
-	for (unsigned i = 0; i < 200 && (pace.most - pace.least > pace.elapsed / 10 ||
-	                                 pace.most >= 4 * MEASURED);
+	for (unsigned i = 0;
+	     i < 200 && (pace.most - pace.least > pace.elapsed / 10 || pace.most >= 4 * MEASURED);
 	     i++)
 		pace = measure(port);
 	test_check(pace.least < 3 * pace.elapsed + pace.elapsed / 10 &&

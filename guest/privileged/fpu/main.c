@@ -160,7 +160,8 @@ void guest_main(const struct boot_info *boot)
 	set_cr0(CR0_TS, 0);
 	uint32_t with_ts = cpu_read_cr0();
 	__asm__ volatile("clts");
-	test_check(cpu_read_cr0() == (with_ts & ~CR0_TS), "clts changes TS and nothing else in CR0");
+	test_check(cpu_read_cr0() == (with_ts & ~CR0_TS),
+	           "clts changes TS and nothing else in CR0");
 	test_value(catch_call(set_task_switched, 0), cpu_read_cr0() | CR0_TS, "mov cr0 can set TS");
 	set_cr0(0, CR0_TS);
 	test_end();

@@ -37,8 +37,7 @@ TEST(clts_changes_nothing_but_ts)
 	          0x39, 0xC1, 0x0F, 0x06, 0x0F, 0x06, 0x0F, 0x20, 0xC3, 0x0F, 0x92, 0xC2, 0xF4);
 	ring1_run_all_ways();
 	CHECK_EQ(ring1.callouts, 2);
-	CHECK_EQ(ring1_guest->registers[VCPU_EBX] | VCPU_CR0_TS,
-	         ring1_guest->registers[VCPU_EAX]);
+	CHECK_EQ(ring1_guest->registers[VCPU_EBX] | VCPU_CR0_TS, ring1_guest->registers[VCPU_EAX]);
 	CHECK_EQ(ring1_guest->registers[VCPU_EBX] & VCPU_CR0_TS, 0);
 	CHECK_EQ(ring1_guest->registers[VCPU_ECX], 7);
 }
