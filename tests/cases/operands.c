@@ -40,7 +40,7 @@ static uint32_t memory_size(const struct instruction *in)
  * the last of them, of 16 that are misaligned sometimes the page fault comes first, and what x87
  * instructions store is not stored, and does not fault, when an error comes first, or has changed
  * their status by then; on QEMU's TCG whatever is longer than 8 bytes, and what MMX instructions
- * load or store, has changed their status before it faults. */
+ * load or store, has changed their status before it faults, and cvtdq2pd reads 16 bytes for 8. */
 static bool may_not_fault(const struct program *program, const struct instruction *in)
 {
 	const struct opcode *opcode = instruction_opcode(in);
@@ -52,7 +52,8 @@ static bool may_not_fault(const struct program *program, const struct instructio
 	    (opcode->feature == FEATURE_X87 && stores))
 		return true;
 	return program->for_tcg &&
-	       (size > 8 || (opcode->feature != FEATURE_X87 && opcode->properties & PROPERTY_X87));
+	       (size > 8 || (opcode->feature != FEATURE_X87 && opcode->properties & PROPERTY_X87) ||
+	        strcmp(opcode->mnemonic, "cvtdq2pd") == 0);
 }
 
 /* Those of 16 bytes mostly must be aligned. */
