@@ -72,15 +72,18 @@ static void emit_stubs(struct emit *emit)
 	level_emit_stubs(emit);
 }
 
+/* The stubs are where they were before a flush, so that only what is in use has to be forgotten. */
 void chain_start(struct translator *t)
 {
+	uint32_t miss = t->miss, exit_indirect = t->exit_indirect;
 	struct block *block = cache_new_block(t, 0);
 	struct emit emit;
 
 	emit_begin(&emit, t, block, 0);
 	emit_stubs(&emit);
 	emit_end(&emit);
-	t->expected_jumps.count = t->expected_returns.count = TRANSLATOR_EXPECTED + 1;
+	if (t->miss != miss || t->exit_indirect != exit_indirect)
+		t->expected_jumps.count = t->expected_returns.count = TRANSLATOR_EXPECTED + 1;
 	level_start(t);
 	chain_forget_pending(t);
 	chain_forget_predictions(t);
