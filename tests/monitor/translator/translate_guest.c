@@ -26,11 +26,13 @@
 #include "monitor/state/stop.h"
 #include "monitor/translator/translator.h"
 
-#define MEMORY        (64u << 20)
-#define IMAGE_MAX     (16u << 20)
-#define CACHE_SIZE    (1u << 20)
-#define SLOT          0xE0000000u
-#define WINDOW        (SLOT + 0x110000u) /* its entries in the buffer are not those of the cache */
+#define MEMORY     (64u << 20)
+#define IMAGE_MAX  (16u << 20)
+#define CACHE_SIZE (1u << 20)
+#define SLOT       0xE0000000u
+/* Its entries in the buffer are not those of the cache, nor of where guests have code and stacks.
+ */
+#define WINDOW        (SLOT + 0x178000u)
 #define TICK_NS       20
 #define LOOK_EVERY    256 /* instructions between two looks at the chips */
 #define INPUT_FROM    3000000u
