@@ -72,6 +72,7 @@ static bool note(struct translator *t, uint32_t offset, enum adapt_wanted wanted
 {
 	const struct block_entry *entry;
 	const struct block *block;
+	struct adapt_site *site;
 	uint32_t eip;
 
 	if (!has_been_seen_enough(t, offset))
@@ -80,9 +81,10 @@ static bool note(struct translator *t, uint32_t offset, enum adapt_wanted wanted
 	if (!entry || block->dead || entry->kind & ~(unsigned int)RECOVER_HOLD)
 		return false;
 	eip = fault_eip(t, block, entry, offset);
-	if (find_site(t, eip) && find_site(t, eip)->wanted == wanted)
+	site = site_of(t, eip);
+	if (site->eip == eip && site->wanted == wanted)
 		return false;
-	*site_of(t, eip) = (struct adapt_site){.eip = eip, .wanted = wanted, .patience = patience};
+	*site = (struct adapt_site){.eip = eip, .wanted = wanted, .patience = patience};
 	t->adapt.any = true;
 	invalidate_drop(t, (uint32_t)(block - t->blocks));
 	return true;
