@@ -6,6 +6,7 @@ void bus_reset(struct bus *bus)
 	bus->unknown_reads = bus->unknown_writes = 0;
 	for (unsigned i = 0; i < sizeof(bus->reported); i++)
 		bus->reported[i] = 0;
+	bus_forget_answer(bus);
 }
 
 /* The index of the first range that ends at the port or behind it. */
@@ -125,6 +126,58 @@ static void bus_report_unknown(struct bus *bus, const struct bus_unknown *access
 		bus->report(bus->owner, access);
 }
 
+void bus_forget_answer(struct bus *bus)
+{
+	if (!bus->answer.holds)
+		return;
+	bus->answer.holds = false;
+	bus->answer.number++;
+}
+
+static void note_answer(struct bus *bus, uint32_t port, uint32_t value)
+{
+	bus->answer.holds = true;
+	bus->answer.port = (uint16_t)port;
+	bus->answer.value = (uint8_t)value;
+	bus->answer.number++;
+}
+
+static bool is_steady(const struct bus_range *range, uint64_t now, uint32_t port, unsigned size)
+{
+	return size == 1 && range->steady && range->steady(range->chip, now, (uint16_t)port);
+}
+
+static uint32_t bus_read_range(struct bus *bus, struct bus_range *range, uint64_t now,
+                               uint32_t port, unsigned size)
+{
+	bool steady = is_steady(range, now, port, size);
+	uint32_t value;
+
+	range->reads++;
+	value = range->read(range->chip, now, (uint16_t)port, size);
+	if (steady) {
+		note_answer(bus, port, value);
+	} else if (!range->reads_quietly) {
+		bus->stirred++;
+		bus_forget_answer(bus);
+	}
+	return value;
+}
+
+/* After a write. Guests that write to a chip again and again ask it each time whether it is ready:
+ * what its answer is now is found out at once. */
+static void renew_answer(struct bus *bus, struct bus_range *written, uint64_t now)
+{
+	uint16_t port = bus->answer.port;
+
+	if (!bus->answer.holds)
+		return;
+	if (port >= written->first && port <= written->last && is_steady(written, now, port, 1))
+		note_answer(bus, port, written->read(written->chip, now, port, 1));
+	else
+		bus_forget_answer(bus);
+}
+
 static uint32_t bus_read_part(struct bus *bus, uint64_t now, uint32_t port, unsigned size)
 {
 	struct bus_range *range = bus_find(bus, port, port + size - 1);
@@ -133,11 +186,8 @@ static uint32_t bus_read_part(struct bus *bus, uint64_t now, uint32_t port, unsi
 		bus_report_unknown(bus, &(struct bus_unknown){port, size, false, 0});
 		return UINT32_MAX >> (32 - 8 * size);
 	}
-	if (range_takes_whole(range, port, size)) {
-		range->reads++;
-		bus->stirred += !range->reads_quietly;
-		return range->read(range->chip, now, (uint16_t)port, size);
-	}
+	if (range_takes_whole(range, port, size))
+		return bus_read_range(bus, range, now, port, size);
 	unsigned half = size / 2;
 	uint32_t low = bus_read_part(bus, now, port, half);
 	return low | bus_read_part(bus, now, port + half, half) << 8 * half;
@@ -157,6 +207,7 @@ static void bus_write_part(struct bus *bus, uint64_t now, uint32_t port, unsigne
 		range->writes++;
 		bus->stirred++;
 		range->write(range->chip, now, (uint16_t)port, size, value);
+		renew_answer(bus, range, now);
 		return;
 	}
 	unsigned half = size / 2;

@@ -20,6 +20,9 @@
 #define BUS_PORTS (0x10000 + 3)
 
 typedef uint32_t bus_read_function(void *chip, uint64_t now, uint16_t port, unsigned size);
+/* Whether a byte read from this port goes on being what it is now, and to read it changes nothing,
+ * as long as nobody else comes near the chip. */
+typedef bool bus_steady_function(void *chip, uint64_t now, uint16_t port);
 typedef void bus_write_function(void *chip, uint64_t now, uint16_t port, unsigned size,
                                 uint32_t value);
 
@@ -29,6 +32,7 @@ struct bus_range {
 	const char *name;
 	bus_read_function *read;
 	bus_write_function *write;
+	bus_steady_function *steady; /* or NULL */
 	void *chip;
 	bool reads_quietly;     /* reads leave it as it was when the chip is due next */
 	uint64_t reads, writes; /* accesses that reached the chip */
@@ -49,6 +53,15 @@ struct bus_memory_range {
 	uint64_t reads, writes;
 };
 
+/* What the port that was read last goes on saying: whoever runs the guest may answer in the chip's
+ * place. */
+struct bus_answer {
+	bool holds;
+	uint8_t value;
+	uint16_t port;
+	uint32_t number; /* another one with each change */
+};
+
 struct bus_unknown {
 	uint32_t port;
 	unsigned size;
@@ -63,6 +76,7 @@ struct bus {
 	unsigned memory_count;
 	uint64_t unknown_reads, unknown_writes;
 	uint32_t stirred; /* accesses to ports after which some chip may be due at another time */
+	struct bus_answer answer;
 	uint8_t reported[(BUS_PORTS + 7) / 8];
 
 	/* Wiring. */
@@ -87,6 +101,9 @@ bool bus_attach_memory(struct bus *bus, const struct bus_memory_range *range);
 /* size is 1, 2 or 4. */
 uint32_t bus_read(struct bus *bus, uint64_t now, uint16_t port, unsigned size);
 void bus_write(struct bus *bus, uint64_t now, uint16_t port, unsigned size, uint32_t value);
+
+/* Something came near a chip by another way than the bus. */
+void bus_forget_answer(struct bus *bus);
 
 /* False, and nothing was done, when no chip has any of these bytes; ones for those it has not. */
 bool bus_read_memory(struct bus *bus, uint64_t now, uint64_t at, unsigned size, uint32_t *value);

@@ -300,6 +300,13 @@ uint32_t i8042_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 	return port == I8042_COMMAND_PORT ? read_status(chip) : read_data(chip);
 }
 
+/* The status changes when a byte is read or written, or a key is pressed. */
+bool i8042_steady(void *chip, uint64_t now, uint16_t port)
+{
+	(void)chip, (void)now;
+	return port == I8042_COMMAND_PORT;
+}
+
 unsigned i8042_room(const struct i8042 *controller)
 {
 	return ps2_keyboard_room(&controller->keyboard);

@@ -45,6 +45,8 @@ unsigned i8042_room(const struct i8042 *controller);
 bool i8042_press(struct i8042 *controller, uint16_t key, bool down);
 
 uint32_t i8042_read(void *controller, uint64_t now, uint16_t port, unsigned size);
+/* As bus.h has it. */
+bool i8042_steady(void *controller, uint64_t now, uint16_t port);
 void i8042_write(void *controller, uint64_t now, uint16_t port, unsigned size, uint32_t value);
 
 #endif

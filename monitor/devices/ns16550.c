@@ -483,6 +483,17 @@ uint32_t ns16550_read(void *chip, uint64_t now, uint16_t port, unsigned size)
 	return value;
 }
 
+/* The line status, when there are no errors that are gone once they have been read, and nothing is
+ * on its way out. */
+bool ns16550_steady(void *chip, uint64_t now, uint16_t port)
+{
+	struct ns16550 *uart = chip;
+
+	uart_settle(uart, now);
+	return port % NS16550_PORTS == LINE_STATUS && !uart->line_errors && !uart->to_send_count &&
+	       !uart->shifting;
+}
+
 void ns16550_write(void *chip, uint64_t now, uint16_t port, unsigned size, uint32_t value)
 {
 	struct ns16550 *uart = chip;

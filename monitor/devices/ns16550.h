@@ -72,6 +72,8 @@ void ns16550_advance(struct ns16550 *uart, uint64_t now);
 uint64_t ns16550_next_due(const struct ns16550 *uart);
 
 uint32_t ns16550_read(void *uart, uint64_t now, uint16_t port, unsigned size);
+/* As bus.h has it. */
+bool ns16550_steady(void *uart, uint64_t now, uint16_t port);
 void ns16550_write(void *uart, uint64_t now, uint16_t port, unsigned size, uint32_t value);
 
 #endif

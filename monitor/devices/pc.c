@@ -240,6 +240,21 @@ static void pc_wire_apics(struct pc *pc, const struct pc_outside *outside)
 	pc->io_apic.owner = pc;
 }
 
+/* Of what guests ask in loops whether it is ready, by the first port of its range. Not port 0x61:
+ * docs/virtual-pc.md says why. */
+static bus_steady_function *steady_function(uint16_t first)
+{
+	switch (first) {
+	case I8042_COMMAND_PORT:
+		return i8042_steady;
+	case NS16550_COM1:
+	case NS16550_COM2:
+		return ns16550_steady;
+	default:
+		return NULL;
+	}
+}
+
 static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count,
                       bool reads_quietly)
 {
@@ -250,6 +265,7 @@ static void pc_attach(struct pc *pc, const struct port_range *rows, size_t count
 		                          .name = rows[i].name,
 		                          .read = rows[i].read,
 		                          .write = rows[i].write,
+		                          .steady = steady_function(rows[i].first),
 		                          .reads_quietly = reads_quietly,
 		                          .chip = (uint8_t *)pc + rows[i].chip};
 		bus_attach(&pc->bus, &range);
@@ -345,6 +361,7 @@ void pc_wire(struct pc *pc, const struct pc_outside *outside)
 
 void pc_reset(struct pc *pc, uint64_t now)
 {
+	bus_forget_answer(&pc->bus);
 	i8259_reset(&pc->interrupts);
 	i8254_reset(&pc->timer, now);
 	port61_reset(&pc->port61, now);

@@ -2,7 +2,8 @@
  *
  * Whoever runs the machine sees only this: port accesses, the line to the processor and its
  * acknowledge, the passing of time, and when something is due next. Every port access and every
- * received character may change what is due, so ask again after each. Time never runs backwards.
+ * received character may change what is due, so ask again after each; and whoever comes near a chip
+ * by another way than the bus says so with bus_forget_answer(). Time never runs backwards.
  * To copy a machine, copy the struct and call pc_wire on the copy; nothing else points into it.
  * It must not know what a virtual CPU is, nor how a host timer is programmed. */
 #ifndef MONITOR_DEVICES_PC_H

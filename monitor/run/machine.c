@@ -292,6 +292,7 @@ static void take_keys(struct machine *machine, uint64_t now)
 {
 	char c;
 
+	bus_forget_answer(&machine->pc.bus);
 	us_keyboard_advance(&machine->typist, now);
 	while (us_keyboard_has_room(&machine->typist) && read_console(machine, &c))
 		us_keyboard_type(&machine->typist, now, (uint8_t)c);
@@ -308,8 +309,10 @@ static void take_input(struct machine *machine, uint64_t now)
 		take_keys(machine, now);
 		return;
 	}
-	while (ns16550_room(com1) && read_console(machine, &c))
+	while (ns16550_room(com1) && read_console(machine, &c)) {
+		bus_forget_answer(&machine->pc.bus);
 		ns16550_receive(com1, now, (uint8_t)c, 0);
+	}
 }
 
 void machine_note_end(struct machine *machine)

@@ -165,12 +165,15 @@ static void report_late(const struct machine *machine, const char *chip,
 		         chip, late->made_up, late->lost + late->count);
 }
 
-static void count_instructions(struct machine *machine)
+static void gather_counts(struct machine *machine)
 {
+	const struct translator_window *window = machine->translated.translator.setup.window;
 	uint64_t now = machine->vm.vcpu.instructions;
 
 	statistics[STATISTIC_guest_instructions] += now - machine->instructions_counted;
 	machine->instructions_counted = now;
+	if (window)
+		statistics[STATISTIC_ports_answered] = window->answers;
 }
 
 /* By a key of the console: the guest goes on behind it. The last line tells the launcher that this
@@ -178,7 +181,7 @@ static void count_instructions(struct machine *machine)
 static void report_so_far(struct machine *machine)
 {
 	machine->counters_are_wanted = false;
-	count_instructions(machine);
+	gather_counts(machine);
 	machine_log_statistics();
 	coverage_report(&machine->translated.coverage, &machine->translated.translator);
 	log_info(machine->vm.name, "so far instructions=%llu", machine->instructions_counted);
@@ -203,7 +206,7 @@ void run(struct machine *machine)
 	}
 	sampler_stop(&machine->sampler);
 	clock_cancel_timer(&machine->alarm);
-	count_instructions(machine);
+	gather_counts(machine);
 	account_report(&machine->vm.vcpu);
 	report_exits(machine);
 	report_accesses(machine);

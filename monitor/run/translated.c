@@ -400,6 +400,16 @@ static bool goes_on(struct translated *translated, struct vcpu *vcpu, struct tra
 	return probes.segment_limits || !shadow_slot_is_wanted(vcpu);
 }
 
+static void give_port_answer(struct translated *translated, const struct bus_answer *answer)
+{
+	struct translator_window *window = translated->translator.setup.window;
+
+	translated->port_answer = answer->number;
+	window->answer_port = -(uint32_t)answer->port;
+	window->answer_value = answer->value;
+	window->answer_missing = !answer->holds;
+}
+
 /* `offset` is where the cache is entered, if it is. */
 static enum translated_result enter(struct translated *translated, struct vcpu *vcpu,
                                     uint32_t offset, struct trap_frame **frame, gva_t *address)
@@ -412,6 +422,8 @@ static enum translated_result enter(struct translated *translated, struct vcpu *
 	real_unit_lend(vcpu);
 	guard_flag(translated, vcpu);
 	open_returns(translated, vcpu);
+	if (translated->port_answer != vcpu->vm->bus->answer.number)
+		give_port_answer(translated, &vcpu->vm->bus->answer);
 	translator_load_window(&translated->translator, vcpu);
 	note_gates(translated, vcpu);
 	*frame = NULL;

@@ -26,7 +26,8 @@ struct translated {
 	bool interrupts; /* the stress option: leave translated code wherever it is */
 	bool has_looked; /* at the page fault that the guest world was left with */
 	struct answer_look look;
-	bool is_done; /* what the guest world was left for: it goes on behind that */
+	uint32_t port_answer; /* the number of the one in the window */
+	bool is_done;         /* what the guest world was left for: it goes on behind that */
 };
 
 /* False when there is not enough memory. */

@@ -13,7 +13,7 @@
 #define BLOCK_INSTRUCTIONS_MAX 64  /* guest instructions in a block */
 #define BLOCK_GUEST_MAX        224 /* after this many bytes of them no other one begins */
 #define BLOCK_HOST_MAX         6144
-#define BLOCK_MAP_MAX          (BLOCK_INSTRUCTIONS_MAX * 4 + 16)
+#define BLOCK_MAP_MAX          (BLOCK_INSTRUCTIONS_MAX * 6 + 16)
 #define BLOCK_CALLS_MAX        4 /* that do not end it */
 #define BLOCK_LINKS_MAX        (2 * BLOCK_CALLS_MAX + 3)
 #define BLOCK_JUMP_SIZE        5 /* of jmp rel32; no block is shorter */

@@ -128,6 +128,49 @@ bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t 
 	return true;
 }
 
+#define IN_AL_DX       0xEC
+#define IN_SLOW_SIZE   9                   /* the callout */
+#define IN_TAKE_SIZE   32                  /* from behind the second test to there */
+#define IN_ANSWER_SIZE (IN_TAKE_SIZE + 11) /* from behind the first */
+
+/* Whether the port is the one whose answer the window has, found out without touching a flag. */
+static void compare_port(struct emit *emit, const struct instruction *in)
+{
+	EMIT_WINDOW(emit, answer_port, 0x8B, 0x0D); /* mov ecx,gs:[answer_port] */
+	if (in->opcode == IN_AL_DX) {
+		EMIT(emit, 0x8D, 0x0C, 0x11); /* lea ecx,[ecx+edx] */
+	} else {
+		EMIT(emit, 0x8D, 0x89); /* lea ecx,[ecx+port] */
+		emit_long(emit, in->immediate & 0xFF);
+	}
+	EMIT(emit, 0x0F, 0xB7, 0xC9); /* movzx ecx,cx */
+}
+
+bool inline_in(struct emit *emit, const struct instruction *in, const uint8_t *bytes)
+{
+	(void)bytes;
+	emit_before(emit, 0);
+	EMIT_SAVE_ECX(emit);
+	emit_before(emit, RECOVER_ECX);
+	compare_port(emit, in);
+	EMIT(emit, 0xE3, 2, 0xEB, IN_ANSWER_SIZE);     /* jecxz same; jmp slow; same: */
+	EMIT_WINDOW(emit, answer_missing, 0x8B, 0x0D); /* mov ecx,gs:[answer_missing] */
+	EMIT(emit, 0xE3, 2, 0xEB, IN_TAKE_SIZE);       /* jecxz there; jmp slow; there: */
+	EMIT_WINDOW(emit, answers, 0x8B, 0x0D);        /* mov ecx,gs:[answers] */
+	EMIT(emit, 0x8D, 0x49, 0x01);                  /* lea ecx,[ecx+1] */
+	EMIT_WINDOW(emit, answers, 0x89, 0x0D);        /* mov gs:[answers],ecx */
+	EMIT_RESTORE_ECX(emit);
+	emit_before(emit, 0);
+	EMIT_WINDOW(emit, answer_value, 0xA0); /* mov al,gs:[answer_value] */
+	emit_behind(emit, 0);
+	EMIT(emit, 0xEB, IN_SLOW_SIZE); /* jmp behind */
+	emit_before(emit, RECOVER_ECX);
+	EMIT_RESTORE_ECX(emit); /* slow: */
+	emit_before(emit, 0);
+	EMIT(emit, INT, TRANSLATOR_VECTOR_CALLOUT);
+	return true;
+}
+
 /* The guest has its counter from its own start and its own writes on; what is whole in the upper
  * half can be added without a carry, and so without flags. */
 bool inline_rdtsc(struct emit *emit, const struct instruction *in, const uint8_t *bytes)

@@ -17,6 +17,7 @@ bool inline_cli(struct emit *emit, const struct instruction *in, const uint8_t *
 bool inline_sti(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_pushf(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_popf(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
+bool inline_in(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_rdtsc(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_push_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 bool inline_mov_from_segment(struct emit *emit, const struct instruction *in, const uint8_t *bytes);

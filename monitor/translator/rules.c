@@ -14,6 +14,7 @@
 #define BETTER_pushfd , RULE_pushf
 #define BETTER_popfd  , RULE_popf
 #define BETTER_iretd  , RULE_iret
+#define BETTER_in     , RULE_in
 #define BETTER_pop    , RULE_pop_segment
 #define BETTER_rdtsc  , RULE_rdtsc
 #define BETTER_tzcnt  , RULE_copy_bare
@@ -175,6 +176,15 @@ static enum rule choose_better(const struct instruction *in, const struct opcode
 	return rule == RULE_sti && last ? RULE_callout : rule;
 }
 
+/* Of one byte. */
+static enum rule choose_io(const struct translator_options *options, const struct opcode *opcode,
+                           enum rule rule)
+{
+	return rule == RULE_in && opcode->operands[0] == OPERAND_AL && !options->repeatable
+	               ? RULE_in
+	               : RULE_callout;
+}
+
 static enum rule decide(const struct translator_options *options, const struct instruction *in,
                         bool last)
 {
@@ -190,8 +200,9 @@ static enum rule decide(const struct translator_options *options, const struct i
 		return choose_far(in, opcode, options->all_memory_callout);
 	if (opcode->class & CLASS_SEGMENT)
 		return choose_load(in, opcode, options->all_memory_callout);
-	if (opcode->class & CLASS_IO ||
-	    (!may_run(options, opcode) && better[in->row] != RULE_copy_bare))
+	if (opcode->class & CLASS_IO)
+		return choose_io(options, opcode, (enum rule)better[in->row]);
+	if (!may_run(options, opcode) && better[in->row] != RULE_copy_bare)
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
 	    (options->all_memory_callout && touches_memory(in, opcode)))

@@ -34,6 +34,7 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 	memset(t->setup.window, 0, sizeof(*t->setup.window));
 	for (uint32_t i = 0; i < WINDOW_ALL_SELECTORS; i++)
 		t->setup.window->loadable[i] = WINDOW_NOT_LOADABLE;
+	t->setup.window->answer_missing = true;
 	t->popf_iopl = NOT_YET;
 	translator_flush(t);
 }
@@ -123,6 +124,7 @@ static bool (*const emitters[RULES])(struct emit *, const struct instruction *, 
         [RULE_far_call] = flow_far_call,
         [RULE_far_jmp] = flow_far_jmp,
         [RULE_far_ret] = flow_far_ret,
+        [RULE_in] = inline_in,
         [RULE_iret] = level_iret,
         [RULE_jcc] = flow_jcc,
         [RULE_jmp] = flow_jmp,

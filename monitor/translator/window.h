@@ -59,7 +59,12 @@ struct translator_window {
 	uint32_t blocks_left;          /* limit.c */
 	uint32_t cr0_without_ts;       /* what clts makes of it */
 
-	uint8_t rest_of_page[WINDOW_PAGE - 30 * 4 - 512];
+	/* What reads of a port give (inline_in). */
+	uint32_t answer_port; /* in its lower half: the negative of the port */
+	uint32_t answer_value, answer_missing;
+	uint32_t answers; /* that were taken */
+
+	uint8_t rest_of_page[WINDOW_PAGE - 34 * 4 - 512];
 
 	uint32_t interrupt_flag;
 	uint32_t lets_in; /* written by what lets interrupts in without that flag */

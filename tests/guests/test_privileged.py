@@ -49,6 +49,15 @@ def test_device(guest, topic):
     check_verdict(topic, *guest.run(f"devices/{topic}"))
 
 
+def test_a_guest_that_polls_needs_no_host(tmp_path):
+    log = tmp_path / "log"
+    status, text = guest_for(DEPRIVILEGED[0]).run("devices/polled", "", "--deterministic", "--stats", "--log", log)
+    check_verdict("polled", status, text)
+    assert "it is seen as soon as it is" in text
+    answered = re.search(r"stats: ports_answered=(\d+)", log.read_text())
+    assert answered and int(answered[1]) > 500, log.read_text()
+
+
 @pytest.mark.parametrize("part, sentence", WITHOUT.items())
 def test_part_is_left_out(part, sentence):
     status, text = guest_for(DEPRIVILEGED[0]).run(f"devices/{part}", "", "--boot", f"{part}=no")

@@ -14,6 +14,11 @@ def test_guest_under_stress(stress):
     check_guest(WAY, stress, "privileged/self_modifying")
 
 
+def test_a_guest_that_polls_under_stress():
+    """An interrupt finds the guest before its `in`, wherever it comes."""
+    check_guest(WAY, "interrupts", "devices/polled")
+
+
 def test_mini_kernel_under_stress():
     check_mini_kernel(WAY, "interrupts")
 

@@ -38,6 +38,14 @@ static struct bus_range probe_range(struct probe *probe, uint16_t first, uint16_
 	                          .chip = probe};
 }
 
+static bool steady;
+
+static bool probe_steady(void *chip, uint64_t now, uint16_t port)
+{
+	(void)chip, (void)now;
+	return steady && port == 0x61;
+}
+
 static char unknown_log[256];
 
 static void unknown_port(void *owner, const struct bus_unknown *access)
@@ -255,6 +263,50 @@ TEST(bus_memory_is_cut_as_ports_are_and_has_its_own_numbers)
 	CHECK_STR(unknown_log, "");
 	range.last++;
 	CHECK(!bus_attach_memory(&bus, &range));
+}
+
+TEST(bus_remembers_an_answer_until_somebody_comes_near_the_chip)
+{
+	struct bus_range range = probe_range(&eight, 0x60, 0x67, 1);
+	struct bus_range other = probe_range(&wide, 0x70, 0x71, 1);
+	uint32_t number;
+
+	set_up();
+	bus_reset(&bus);
+	range.steady = probe_steady;
+	CHECK(bus_attach(&bus, &range) && bus_attach(&bus, &other));
+	steady = true;
+	CHECK(!bus.answer.holds);
+	CHECK_EQ(bus_read(&bus, 5, 0x61, 1), 0x71u);
+	CHECK(bus.answer.holds);
+	CHECK_EQ(bus.answer.port, 0x61u);
+	CHECK_EQ(bus.answer.value, 0x71u);
+
+	/* A write to the chip asks it again; */
+	number = bus.answer.number;
+	eight.answer = 0x30;
+	bus_write(&bus, 6, 0x60, 1, 0);
+	CHECK(bus.answer.holds);
+	CHECK_EQ(bus.answer.value, 0x91u);
+	CHECK(bus.answer.number != number);
+
+	/* one to another chip, or a read that may change something, ends it. */
+	bus_write(&bus, 7, 0x70, 1, 0);
+	CHECK(!bus.answer.holds);
+	bus_read(&bus, 8, 0x61, 1);
+	CHECK(bus.answer.holds);
+	bus_read(&bus, 8, 0x62, 1);
+	CHECK(!bus.answer.holds);
+	bus_read(&bus, 8, 0x61, 1);
+	steady = false;
+	bus_write(&bus, 9, 0x60, 1, 0);
+	CHECK(!bus.answer.holds);
+	steady = true;
+	bus_read(&bus, 9, 0x61, 1);
+	bus_forget_answer(&bus);
+	CHECK(!bus.answer.holds);
+	bus_read(&bus, 9, 0x60, 2);
+	CHECK(bus.answer.holds);
 }
 
 UNIT_MAIN

@@ -42,6 +42,70 @@ TEST(clts_changes_nothing_but_ts)
 	CHECK_EQ(ring1_guest->registers[VCPU_ECX], 7);
 }
 
+#define POLLED 0x61
+#define ANSWER 0x5Au
+
+static uint32_t read_polled(void *chip, uint64_t now, uint16_t port, unsigned int size)
+{
+	(void)chip, (void)now, (void)port, (void)size;
+	return ANSWER;
+}
+
+/* With an interrupt before each instruction of ring 1, too. Returns how many of the program's reads
+ * the window has answered. */
+static uint32_t run_with_answer(uint32_t port, bool holds)
+{
+	static struct small_machine begun;
+	struct translator_window *window = &ring1.beyond.window;
+	uint64_t hosts = 0;
+	uint32_t answers = 0;
+
+	begun = run_machine;
+	for (uint64_t i = 0; i <= hosts; i++) {
+		run_machine = begun;
+		ring1_start(NULL);
+		ring1.stop_at = i;
+		window->answer_port = -port;
+		window->answer_value = ANSWER;
+		window->answer_missing = !holds;
+		ring1_run();
+		if (i == 0) {
+			hosts = ring1.host;
+			answers = window->answers;
+			CHECK_EQ(ring1.callouts, 1 + 2 - answers);
+		}
+		CHECK(window->answers >= answers);
+	}
+	return answers;
+}
+
+static void start_polled(void)
+{
+	struct bus_range range = {0};
+
+	start();
+	range.first = range.last = POLLED;
+	range.widest = 1;
+	range.read = read_polled;
+	bus_attach(&run_bus, &range);
+}
+
+/* mov al,80h; cmp al,1; mov edx,0xABCD0061; in al,dx; pushf; in al,0x61; pushf; hlt */
+TEST(in_reads_the_window_while_that_holds)
+{
+	start_polled();
+	run_write(0xB0, 0x80, 0x3C, 0x01, 0xBA, 0x61, 0x00, 0xCD, 0xAB, 0xEC, 0x9C, 0xE4, 0x61,
+	          0x9C, 0xF4);
+	CHECK_EQ(run_with_answer(POLLED, true), 2);
+	CHECK_EQ(ring1_guest->registers[VCPU_EAX] & 0xFF, ANSWER);
+	start_polled();
+	run_write(0xBA, 0x61, 0x00, 0xCD, 0xAB, 0xEC, 0x9C, 0xE4, 0x61, 0x9C, 0xF4);
+	CHECK_EQ(run_with_answer(POLLED, false), 0);
+	start_polled();
+	run_write(0xBA, 0x61, 0x00, 0xCD, 0xAB, 0xEC, 0x9C, 0xE4, 0x61, 0x9C, 0xF4);
+	CHECK_EQ(run_with_answer(POLLED + 1, true), 0);
+}
+
 static void put_in_ring(enum vcpu_segment segment, unsigned int ring)
 {
 	struct vcpu_segment_register *held = &run_machine.vm.vcpu.segments[segment];
