@@ -62,17 +62,37 @@ void cache_start(struct translator *t)
 	t->buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 	t->page_buckets = cut(&room, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 	t->places = cut(&room, places);
+	memset(t->buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+	memset(t->page_buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
+}
+
+static uint32_t *bucket_of(const struct translator *t, uint32_t eip)
+{
+	return &t->buckets[(eip ^ eip >> 12) % TRANSLATOR_BUCKETS];
+}
+
+static uint32_t *page_bucket_of(const struct translator *t, uint32_t physical)
+{
+	return &t->page_buckets[physical % TRANSLATOR_BUCKETS];
+}
+
+/* There are far more than may be in use. */
+static void empty_buckets(struct translator *t)
+{
+	for (uint32_t i = 0; i < t->block_count; i++)
+		*bucket_of(t, t->blocks[i].eip) = BLOCK_NONE;
+	for (uint32_t i = 0; i < t->page_count; i++)
+		*page_bucket_of(t, t->pages[i].physical) = BLOCK_NONE;
 }
 
 void cache_clear(struct translator *t)
 {
+	empty_buckets(t);
 	t->used = 0;
 	t->stubs_at = t->setup.cache_size;
 	t->block_count = t->link_count = t->map_count = t->page_count = t->made = 0;
 	t->local_pages = 0;
 	memset(t->regions, 0, sizeof(t->regions));
-	memset(t->buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
-	memset(t->page_buckets, 0xFF, TRANSLATOR_BUCKETS * sizeof(uint32_t));
 }
 
 bool cache_has_room(const struct translator *t)
@@ -95,11 +115,6 @@ struct block *cache_new_block(struct translator *t, uint32_t eip)
 	                        .incoming = BLOCK_NONE,
 	                        .landing = BLOCK_NONE};
 	return block;
-}
-
-static uint32_t *bucket_of(const struct translator *t, uint32_t eip)
-{
-	return &t->buckets[(eip ^ eip >> 12) % TRANSLATOR_BUCKETS];
 }
 
 void cache_add_block(struct translator *t, uint32_t number)
@@ -167,7 +182,7 @@ static uint32_t skip_others(const struct translator *t, uint32_t page, uint32_t 
 
 uint32_t cache_first_page(const struct translator *t, uint32_t physical)
 {
-	return skip_others(t, t->page_buckets[physical % TRANSLATOR_BUCKETS], physical);
+	return skip_others(t, *page_bucket_of(t, physical), physical);
 }
 
 uint32_t cache_next_page(const struct translator *t, uint32_t page)
@@ -192,7 +207,7 @@ uint32_t cache_find_page(struct translator *t, uint32_t linear, uint32_t physica
 
 uint32_t cache_new_page(struct translator *t, uint32_t linear, uint32_t physical)
 {
-	uint32_t *bucket = &t->page_buckets[physical % TRANSLATOR_BUCKETS];
+	uint32_t *bucket = page_bucket_of(t, physical);
 	uint32_t page = t->page_count++;
 
 	t->pages[page] = (struct block_page){.linear = linear,

@@ -84,7 +84,7 @@ void chain_start(struct translator *t)
 	emit_end(&emit);
 	if (t->miss != miss || t->exit_indirect != exit_indirect)
 		t->expected_jumps.count = t->expected_returns.count = TRANSLATOR_EXPECTED + 1;
-	level_start(t);
+	level_close_returns(t);
 	chain_forget_pending(t);
 	chain_forget_predictions(t);
 }

@@ -135,8 +135,9 @@ void level_emit_stubs(struct emit *emit)
 	emit_to_kernel(emit, slow);
 }
 
-static void fill_flags(struct translator_window *window)
+void level_start(struct translator *t)
 {
+	struct translator_window *window = t->setup.window;
 	const uint32_t never = VCPU_EFLAGS_VM | VCPU_EFLAGS_VIF | VCPU_EFLAGS_VIP;
 	const uint32_t not_of_users = never | VCPU_EFLAGS_TF | VCPU_EFLAGS_IOPL | VCPU_EFLAGS_NT;
 
@@ -146,9 +147,8 @@ static void fill_flags(struct translator_window *window)
 		window->high_flags[i] = !(i << 16 & never);
 }
 
-void level_start(struct translator *t)
+void level_close_returns(struct translator *t)
 {
-	fill_flags(t->setup.window);
 	t->returns_kernel_cs = TRANSLATOR_RETURNS_SLOW;
 	t->returns_to_user = true;
 	translator_open_returns(t, TRANSLATOR_RETURNS_SLOW, false);

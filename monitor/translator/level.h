@@ -12,8 +12,10 @@
 
 bool level_iret(struct emit *emit, const struct instruction *in, const uint8_t *bytes);
 
-/* The shared stubs; after a flush all returns are the interpreter's until they are opened. */
+/* Once. */
 void level_start(struct translator *t);
+/* With the shared stubs: all returns are the interpreter's until they are opened. */
+void level_close_returns(struct translator *t);
 void level_emit_stubs(struct emit *emit);
 
 /* Where the state in a stub is: what RECOVER_STUB has beside it in the map. */

@@ -32,6 +32,7 @@ void translator_start(struct translator *t, const struct translator_setup *setup
 	rules_start(t);
 	plain_start(t);
 	memset(t->setup.window, 0, sizeof(*t->setup.window));
+	level_start(t);
 	for (uint32_t i = 0; i < WINDOW_ALL_SELECTORS; i++)
 		t->setup.window->loadable[i] = WINDOW_NOT_LOADABLE;
 	t->setup.window->answer_missing = true;
