@@ -33,6 +33,10 @@ void lockstep_start(struct lockstep *lockstep, struct translator *translator, vo
 	lockstep->journal.max = LOCKSTEP_ENTRIES;
 }
 
+#define ARITHMETIC_FLAGS                                                                      \
+	(VCPU_EFLAGS_CF | VCPU_EFLAGS_PF | VCPU_EFLAGS_AF | VCPU_EFLAGS_ZF | VCPU_EFLAGS_SF | \
+	 VCPU_EFLAGS_OF)
+
 static bool is_of_unit(const struct opcode *opcode)
 {
 	return opcode->properties & PROPERTY_X87 || opcode->feature == FEATURE_X87 ||
@@ -71,6 +75,7 @@ static bool may_be_done(void *owner, const struct instruction *in)
 		return false;
 	lockstep->class = opcode->class;
 	lockstep->pushes = opcode->properties & PROPERTY_PUSH;
+	lockstep->may_lose_flags = lockstep->no_limits && in->has_memory && opcode->flags_read;
 	lockstep->uses_unit = is_of_unit(opcode);
 	if (lockstep->uses_unit && !lockstep->unit_count) {
 		lockstep->settle();
@@ -134,6 +139,20 @@ static bool goes_on(struct lockstep *lockstep, const struct vcpu *vcpu)
 	return !lockstep->has_enough;
 }
 
+static bool has_fault(const struct vcpu *vcpu, uint8_t vector)
+{
+	return vcpu->event.pending && vcpu->event.vector == vector;
+}
+
+/* TCG may show other flags with a page fault of what reads both: row M7 of docs/limitations.md. */
+static void look_at_fault(struct lockstep *lockstep, const struct vcpu *vcpu)
+{
+	if (lockstep->no_limits)
+		lockstep->is_beyond_limit = has_fault(vcpu, FAULT_GP) || has_fault(vcpu, FAULT_SS);
+	if (lockstep->may_lose_flags && has_fault(vcpu, FAULT_PF))
+		lockstep->states[lockstep->count - 1].undefined |= ARITHMETIC_FLAGS;
+}
+
 /* False when the interpreter is to go no further. */
 static bool do_one(struct lockstep *lockstep, struct vcpu *vcpu)
 {
@@ -142,12 +161,11 @@ static bool do_one(struct lockstep *lockstep, struct vcpu *vcpu)
 	if (!has_room(lockstep))
 		return false;
 	lockstep->class = CLASS_INNOCUOUS;
+	lockstep->may_lose_flags = false;
 	if (!interpret_rehearse(vcpu, may_be_done, lockstep) || lockstep->journal.refused) {
 		journal_take_back(vcpu->vm, &lockstep->journal, journal);
 		lockstep->cut_short |= lockstep->journal.full;
-		lockstep->is_beyond_limit =
-		        lockstep->no_limits && vcpu->event.pending &&
-		        (vcpu->event.vector == FAULT_GP || vcpu->event.vector == FAULT_SS);
+		look_at_fault(lockstep, vcpu);
 		return false;
 	}
 	note_state(lockstep, vcpu);

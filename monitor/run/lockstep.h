@@ -46,8 +46,8 @@ struct lockstep {
 	uint32_t count, unit_count, segments_count, written;
 	uint32_t undefined, class; /* of the instruction that is being done */
 	uint32_t ends;             /* of blocks, that the interpreter has passed */
-	bool pushes, uses_unit;
-	bool no_limits;       /* the processor does not enforce those of segments */
+	bool pushes, uses_unit, may_lose_flags;
+	bool no_limits;       /* the processor is TCG: it does not enforce those of segments */
 	bool has_enough;      /* it might have gone on */
 	bool cut_short;       /* no room to go on, or a flag is read that is undefined */
 	bool is_beyond_limit; /* the interpreter found what the processor does not */

@@ -3,6 +3,7 @@
 import os
 import re
 
+import pytest
 from conftest import check_verdict, guest_for, topics
 
 STRESS = {
@@ -23,7 +24,13 @@ GUESTS = [f"{folder}/{topic}" for folder in ("privileged", "attack", "devices") 
 GUESTS.remove("attack/endings")
 
 
+# What finds out for itself whether limits are checked: by callouts they are, of user code on TCG they are not.
+NOT_BY_CALLOUTS = ("attack/frames", "attack/limits")
+
+
 def check_guest(way, stress, name):
+    if way[0] == "qemu" and stress == "callouts" and name in NOT_BY_CALLOUTS:
+        pytest.skip("the interpreter checks segment limits, and TCG does not: the guest would see both")
     status, text = guest_for(way).run(name, ARGUMENTS.get(name, ""), *STRESS[stress])
     check_verdict(os.path.basename(name), status, text)
 
