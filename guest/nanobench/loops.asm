@@ -6,6 +6,7 @@ KERNEL_DATA    equ 0x10
 
 PIC_COMMAND equ 0x20
 PIC_MASK    equ 0x21
+COM1_STATUS equ 0x3FD
 PIC_END_IRQ4 equ 0x64
 COM1_IER    equ 0x3F9
 COM1_IIR    equ 0x3FA
@@ -51,6 +52,12 @@ IER_SENT    equ 2			; interrupt when there is nothing left to send
 	LOOP loop_poll
 	TURN
 	in al, 0x61
+	END
+
+	LOOP loop_ready
+	mov edx, COM1_STATUS
+	TURN
+	in al, dx
 	END
 
 	LOOP loop_cr3wr

@@ -11,6 +11,7 @@ uint32_t loop_empty(uint32_t times);
 uint32_t loop_syscall(uint32_t times);
 uint32_t loop_in(uint32_t times);
 uint32_t loop_poll(uint32_t times);
+uint32_t loop_ready(uint32_t times);
 uint32_t loop_cr3wr(uint32_t times);
 uint32_t loop_callret(uint32_t times);
 uint32_t loop_pgfault(uint32_t times);

@@ -10,7 +10,7 @@ ERROR = 37  # TEST_ERROR of guest/library/test.h
 
 # Where a tick is an instruction; one that raises a fault is not counted, its handler's are.
 NATIVELY = {
-    "syscall": 2, "in": 1, "poll": 1, "cr3wr": 1, "callret": 2, "pgfault": 3, "divzero": 2, "ptemod": 1, "cli_sti": 2,
+    "syscall": 2, "in": 1, "poll": 1, "ready": 1, "cr3wr": 1, "callret": 2, "pgfault": 3, "divzero": 2, "ptemod": 1, "cli_sti": 2,
     "pushf_popf": 2, "iret": 4, "indirect_call": 2, "segment_load": 1, "far_call": 2, "context_switch": 5,
     "interrupt": 1, "cli": 1, "clts": 1, "pgfault_kernel": 3, "pgfault_taken": 0, "remap": 3, "apic_read": 1,
     "apic_write": 1, "code_store": 1, "straight": 16, "straight_inner": 16, "straight_user": 16,
