@@ -42,8 +42,8 @@ def check_guest(way, stress, name):
 
 
 def check_mini_kernel(way, stress):
-    """A clock that does not wait would interrupt what takes so long more often than it gets anything done; Bochs's waits."""
-    clock = ("--deterministic",) if way[0] == "qemu" else ()
+    """A clock that does not wait would interrupt what takes so long more often than it gets anything done."""
+    clock = ("--deterministic",) if way[0] == "qemu" else time_for(way)
     status, text = guest_for(way).run("mini_kernel", "demo", *STRESS[stress], *clock)
     assert status == 0, text
     assert "all 3 have ended, the sum of their statuses is 6" in text
