@@ -176,15 +176,6 @@ static enum rule choose_better(const struct instruction *in, const struct opcode
 	return rule == RULE_sti && last ? RULE_callout : rule;
 }
 
-/* Of one byte. */
-static enum rule choose_io(const struct translator_options *options, const struct opcode *opcode,
-                           enum rule rule)
-{
-	return rule == RULE_in && opcode->operands[0] == OPERAND_AL && !options->repeatable
-	               ? RULE_in
-	               : RULE_callout;
-}
-
 static enum rule decide(const struct translator_options *options, const struct instruction *in,
                         bool last)
 {
@@ -201,7 +192,8 @@ static enum rule decide(const struct translator_options *options, const struct i
 	if (opcode->class & CLASS_SEGMENT)
 		return choose_load(in, opcode, options->all_memory_callout);
 	if (opcode->class & CLASS_IO)
-		return choose_io(options, opcode, (enum rule)better[in->row]);
+		return opcode->operands[0] == OPERAND_AL ? (enum rule)better[in->row]
+		                                         : RULE_callout;
 	if (!may_run(options, opcode) && better[in->row] != RULE_copy_bare)
 		return RULE_callout;
 	if (uses_taken_segment(in, opcode) ||
