@@ -3,7 +3,7 @@
 # Pure code includes nothing of the machine, so it is also built for the developer's
 # computer. Files listed here are put into one archive; each tests/**/test_*.c is linked with it.
 PURE_SOURCES := $(wildcard monitor/state/*.c monitor/memory/*.c monitor/devices/*.c monitor/cpu/*.c monitor/instructions/*.c monitor/loaders/*.c monitor/translator/*.c) \
-                monitor/run/console_keys.c monitor/run/lockstep.c monitor/run/plain_store.c \
+                monitor/run/console_keys.c monitor/run/lockstep.c monitor/run/plain_store.c monitor/run/twins.c \
                 kernel/print.c kernel/text.c kernel/options.c kernel/frames.c kernel/statistics.c kernel/divide.c kernel/steady_time.c \
                 boot/boot_info.c boot/multiboot.c boot/multiboot1.c boot/multiboot2.c
 
