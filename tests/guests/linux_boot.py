@@ -22,8 +22,7 @@ SECONDS = {"native": 120, "interpret": 1500, "translate": 600}
 # Linux is not written for ring 1, which `trap` lets it see.
 LINUX_ENGINES = [engine for engine in ENGINES if engine in SECONDS]
 
-# Bochs gets the unpacked kernel: to unpack takes it longer than all the rest.
-MACHINES = [("qemu", "max"), ("qemu", "qemu32"), ("qemu", "pentium3"), ("bochs", "corei7_skylake_x")]
+MACHINES = [("qemu", "max"), ("qemu", "qemu32"), ("qemu", "pentium3"), ("bochs", "corei7_skylake_x"), ("bochs", "p4_willamette")]
 MEMORIES = ("64M", "128M", "1G")
 BOCHS_SECONDS = 1500
 
@@ -83,8 +82,8 @@ def test_linux_interpreted(flavour):
 @pytest.mark.parametrize("on, cpu", MACHINES)
 def test_linux_translated(on, cpu, flavour, memory):
     machine_or_skip(on)
-    kernel, seconds = ("vmlinux-", BOCHS_SECONDS) if on == "bochs" else ("vmlinuz-", SECONDS["translate"])
-    check_session(*boot(kernel + flavour, seconds, "--on", on, "--cpu", cpu, "--memory", memory), flavour)
+    seconds = BOCHS_SECONDS if on == "bochs" else SECONDS["translate"]
+    check_session(*boot(f"vmlinuz-{flavour}", seconds, "--on", on, "--cpu", cpu, "--memory", memory), flavour)
 
 
 # Lines of a guest that the same kernel does not say on a like machine, an early Pentium III with the board that QEMU makes.
