@@ -150,11 +150,16 @@ static bool wait_for(const struct port *port, uint8_t status, int patience)
 
 static bool make_room(struct port *port)
 {
+	int patience;
+
 	if (port->room)
 		return true;
-	port->stuck = !wait_for(port, STATUS_HOLDING_EMPTY, port->stuck ? 1 : PATIENCE);
+	patience = port->stuck ? 1 : PATIENCE;
+	port->stuck = !wait_for(port, STATUS_HOLDING_EMPTY, patience);
 	if (!port->stuck)
 		port->room = port->fifo;
+	else if (patience > 1)
+		statistics_count(serial_waits_in_vain);
 	return !port->stuck;
 }
 

@@ -110,6 +110,8 @@ def test_a_console_that_does_not_drain_is_waited_for_once(tmp_path):
     text = log.read_text(errors="replace")
     dropped = re.search(r"drains again bytes-dropped=(\d+)", text)
     assert "ended reason=power-off" in text and dropped and int(dropped[1]) > 300, text[-2000:]
+    # Each takes about a second; somebody who reads late ends one, and then it may fill up once more.
+    assert 1 <= int(re.search(r"serial_waits_in_vain=(\d+)", text)[1]) < int(dropped[1]) / 50, text[-2000:]
 
 
 def test_a_log_that_does_not_drain_says_what_is_missing(tmp_path):
@@ -154,12 +156,13 @@ def bochs(folder, guest, *arguments):
     return done.returncode, done.stdout, counters, text
 
 
-@pytest.mark.parametrize("engine", ["trap", "translate"])
-def test_nmis_between_two_tables_find_their_way(tmp_path, engine):
+# Prime, or nearly: a rate that what the guest does is in step with hits the same instants again and again.
+@pytest.mark.parametrize("engine, rate", [("trap", 7919), ("trap", 9001), ("translate", 9001)])
+def test_nmis_between_two_tables_find_their_way(tmp_path, engine, rate):
     """On Bochs they come with the timer's interrupts, through the I/O APIC; some between lgdt and lidt, which once
     were a triple fault. The guest goes to and fro between the worlds as often as it can."""
-    _, _, counters, _ = bochs(tmp_path, "nanobench", "--engine", engine, "--boot", "storm=8000 nmis=yes ends-after=2")
-    assert counters["nmis"] > 8000 and counters["world_switches"] > 8000, counters
+    _, _, counters, _ = bochs(tmp_path, "nanobench", "--engine", engine, "--boot", f"storm={rate} nmis=yes ends-after=2")
+    assert counters["nmis"] > 7000 and counters["world_switches"] > 8000, counters
 
 
 def test_a_guest_goes_on_when_interrupts_come_faster_than_its_world_is_entered(tmp_path):

@@ -12,6 +12,7 @@ from linux_guest import Linux, alarming_lines, blank_disk, machine_or_skip
 WAYS = [("686", "--native"), ("686", "--engine=translate"), ("686-pae", "--engine=translate")]
 DISK_MB = 48
 SECONDS = 900  # for all that is done in one boot
+AN_HOUR_SECONDS = 1500
 pytestmark = pytest.mark.timeout(SECONDS)
 
 GREETING = "written before the machine was switched on\n"
@@ -114,6 +115,20 @@ def test_ten_seconds_are_ten_seconds(linux):
     assert 10 <= by_guest < 11.5
     assert 10 <= by_host < 12.5
     assert abs(by_host - by_guest) < 2
+
+
+@pytest.mark.timeout(AN_HOUR_SECONDS + 30)
+def test_an_hour_is_an_hour_by_every_clock():
+    """--deterministic: what is idle takes no time, and the TSC, the local APIC's ticks and the RTC are all asked."""
+    machine_or_skip("qemu")
+    linux = Linux("vmlinux-686", "initrd", AN_HOUR_SECONDS, "--deterministic", "--memory", "64M")
+    asked = [linux.ask(f"sleep {n}; cut -d' ' -f1 /proc/uptime; cat /sys/class/rtc/rtc0/since_epoch; grep LOC: /proc/interrupts",
+                       AN_HOUR_SECONDS).split()[:4] for n in (0, 3600)]
+    up, clock, ticks = (float(after) - float(before) for before, after in zip(*([said[0], said[1], said[3]] for said in asked)))
+    assert linux.end() == 0
+    assert 3600 <= up < 3600.5
+    assert abs(clock - up) <= 1
+    assert abs(ticks / 250 - up) < 0.1
 
 
 def test_ctrl_c_ends_what_runs(linux):

@@ -276,7 +276,7 @@ MUTATIONS = [
              ("unit:kernel/test_steady_time",)),
     Mutation("an NMI finds its code in one world's table only", "kernel/traps.c",
              "	set_gate(TRAP_NMI, SEGMENT_CODE_ALWAYS, GATE", "	set_gate(TRAP_NMI, SEGMENT_CODE, GATE",
-             (fault("nmis_between_two_tables_find_their_way[trap]"),)),
+             tuple(fault(f"nmis_between_two_tables_find_their_way[{way}]") for way in ("trap-7919", "trap-9001", "translate-9001"))),
     Mutation("a console that does not drain is waited for again and again", "kernel/serial.c",
              "port->stuck ? 1 : PATIENCE", "port->fifo ? PATIENCE : 1",
              (fault("a_console_that_does_not_drain_is_waited_for_once"),)),
@@ -287,7 +287,7 @@ MUTATIONS = [
     # What only a machine can show.
     Mutation("maskmovq writes through our GS", "monitor/translator/rules.c",
              "	        opcode->properties & (PROPERTY_READ | PROPERTY_WRITE)) &&", "	        opcode->properties & PROPERTY_READ) &&",
-             ("tests/guests/test_cases.py::test_what_differed_once[maskmovq_through_gs-qemu]",)),
+             ("unit:monitor/translator/test_rules",)),
     Mutation("every vector may be called from ring 1 and 3", "monitor/run/slot.c",
              "		if (slot->open_vectors[vector / 32] >> vector % 32 & 1)\n			slot->idt[vector].type |= "
              "GATE_RING_1;",

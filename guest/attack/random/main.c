@@ -190,6 +190,13 @@ static void fill_slot(bool for_transfer)
 		segment_set(slot, segment_make(base, limit, access, pick(16) & ~2u));
 }
 
+/* What loads have left there may be code with a base, and a transfer to it would lead anywhere. */
+static void empty_slots(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		segment_table[SEGMENT_FREE(i) >> 3] = (struct segment_descriptor){0};
+}
+
 static uint32_t pick_selector(void)
 {
 	switch (pick(4)) {
@@ -232,8 +239,7 @@ static void try_transfer(void)
 	static uint32_t words[5];
 	unsigned ring = pick_ring();
 	const struct operation *operation = &transfers[CHOOSE(transfers)];
-	for (unsigned i = 0; i < SLOTS; i++)
-		segment_table[SEGMENT_FREE(i) >> 3] = (struct segment_descriptor){0};
+	empty_slots();
 	fill_slot(true);
 	words[0] = (uint32_t)(uintptr_t)landing;
 	words[1] = pick(2) ? SEGMENT_CODE(pick(4)) : pick_selector();
@@ -257,6 +263,8 @@ static void try_gate(void)
 	unsigned ring = pick_ring(), access = types[CHOOSE(types)];
 	struct segment_gate before = trap_gate(vector);
 	access |= ACCESS_DPL(pick(4)) | (pick(4) ? ACCESS_PRESENT : 0);
+	empty_slots();
+	fill_slot(true);
 	uint16_t selector = (uint16_t)(pick(2) ? SEGMENT_CODE(pick(4)) : pick_selector());
 	trap_set_gate(vector, segment_make_gate(selector, (uint32_t)(uintptr_t)landing, access, 0));
 	code[1] = vector;

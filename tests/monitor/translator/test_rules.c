@@ -1,6 +1,9 @@
 /* Each rule of the translator, run beside the interpreter. */
 #include "ring1.h"
 
+#include "monitor/cpu/identity.h"
+#include "monitor/translator/rules.h"
+
 /* Every fault ends a program. */
 static void start(void)
 {
@@ -418,6 +421,26 @@ TEST(gs_and_cs_overrides_are_interpreted)
 	          0xD7, 0xF4);
 	ring1_run_all_ways();
 	CHECK_EQ(ring1.callouts, 5);
+}
+
+static bool is_callout(const uint8_t *bytes, size_t size)
+{
+	struct instruction in;
+
+	CHECK_EQ(instruction_decode(bytes, size, 32, &in), DECODE_OK);
+	return rules_is_callout(&ring1.t, &in);
+}
+
+/* maskmovq has its memory in EDI, which it writes, and no operand names it. */
+TEST(what_goes_through_gs_without_an_operand_is_interpreted)
+{
+	static const uint8_t maskmovq[] = {0x65, 0x0F, 0xF7, 0xC1};
+
+	identity_start(&(struct identity_host){true, true, true, true, true});
+	ring1_start(&(struct translator_options){.unit_is_real = true});
+	CHECK(is_callout(maskmovq, sizeof(maskmovq)));
+	CHECK(!is_callout(maskmovq + 1, sizeof(maskmovq) - 1));
+	identity_start(&(struct identity_host){0});
 }
 
 /* 2E before what touches no memory means nothing. */
