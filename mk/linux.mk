@@ -1,7 +1,7 @@
 ## make linux      fetches Debian's own Linux kernels and two more guests, and makes an initial ramdisk
 ## make run-linux  boots them to a shell on this terminal; FLAVOUR=686-pae, ARGS="--native" and the like
-## make test-linux runs them in every way and compares; an hour
-## make test-linux-lockstep boots them with each block of their kernels run by the interpreter, too, and compared; half an hour for each
+## make test-linux runs them in every way and compares; two hours
+## make test-linux-lockstep boots them with each block of their kernels run by the interpreter, too, and compared; an hour for each
 ## make stress-linux  Linux under stress for MINUTES=2, FLAVOUR=686; natively for one minute, then as a guest
 
 LINUX          := $(BUILD)/linux
