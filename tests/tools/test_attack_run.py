@@ -37,8 +37,11 @@ def test_a_difference_is_shown_with_the_commands_that_repeat_it(attack, capsys):
     assert "--engine translate --boot canaries=yes" in said and "--native" in said
 
 
-def test_what_is_wrong_with_a_run_is_enough(attack):
-    assert a_round(attack, "trap", {"trap": ([], ["trap: ended with status 71:"])}).run()[0]
+def test_what_is_wrong_with_a_run_is_enough_and_shown_beside_the_native_one(attack):
+    ended = "trap: ended with status 70:"
+    assert a_round(attack, "trap", {"trap": ([], [ended]), "native": (["x"], [])}).run() == ([ended], 0)
+    astray = "native: ended with status 70:"
+    assert a_round(attack, "trap", {"trap": ([], [ended]), "native": ([], [astray])}).run()[0] == [ended, astray]
     assert a_round(attack, "trap", {"trap": (["x"], [])}).run() == ([], 1)
 
 
